@@ -1,0 +1,1 @@
+"""The metrics: one file each, declared in `catalog`; pure functions of features."""
