@@ -1,0 +1,1 @@
+"""Reference implementations of customization methods, one file each."""

@@ -1,0 +1,53 @@
+"""`customstudio`: the entry point; a user's mistake is three lines and exit status 2."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from customstudio.cli import data, evaluate, runs, suites, weights
+from customstudio.errors import UserError
+
+app = typer.Typer(
+    name="customstudio",
+    help="Benchmark suite for customized (subject-driven) text-to-video generation.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(suites.app, name="suites")
+app.add_typer(data.app, name="data")
+app.add_typer(weights.app, name="weights")
+app.command()(evaluate.evaluate)
+app.command()(runs.merge)
+app.command()(runs.rescore)
+app.command()(runs.compare)
+app.command()(runs.report)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Benchmark suite for customized (subject-driven) text-to-video generation."""
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"customstudio {installed('customstudio')}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line; the exit status is 0, 2 for a user's mistake, 130 for Ctrl-C."""
+    try:
+        app()
+    except UserError as error:
+        # Plain text: a path may hold what Rich would take for markup.
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted: run the same command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

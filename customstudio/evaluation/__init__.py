@@ -1,0 +1,1 @@
+"""Evaluation: a folder of videos in, a run bundle out."""

@@ -1,0 +1,1 @@
+"""Pretrained weights: where they come from, and proof that they are what they claim."""

@@ -1,0 +1,1 @@
+"""The networks behind the features: one file each."""
