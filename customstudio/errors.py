@@ -47,3 +47,30 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
 
     close = get_close_matches(name, known, n=1)
     return f"did you mean {close[0]!r}?" if close else f"known: {some(known, 12)}"
+
+
+class Problems(UserError):
+    """Several mistakes found at once: all are listed, not only the first."""
+
+    def __init__(self, problems: Sequence[UserError]) -> None:
+        first = problems[0]
+        super().__init__(first.what, where=first.where, fix=first.fix)
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Problems, (self.problems,))
+
+
+def raise_all(problems: Sequence[UserError]) -> None:
+    """Raise what was found, if anything was.
+
+    Raises:
+        UserError: the only problem, or `Problems` with all of them.
+    """
+    if len(problems) == 1:
+        raise problems[0]
+    if problems:
+        raise Problems(problems)
