@@ -126,7 +126,6 @@ class VideoFeatures:
 
     `arrays` holds what the frames gave (`clip.frames`: frames x dim), `references` what each
     subject's reference images gave, in the order of `subjects`, and `text` the prompt's.
-    A feature that could not be computed is an `Unscored` in `failed`.
     """
 
     subjects: tuple[SubjectInfo, ...]
@@ -137,4 +136,42 @@ class VideoFeatures:
     arrays: Mapping[str, Array]
     references: Mapping[str, tuple[Array, ...]]
     text: Mapping[str, Array]
-    failed: Mapping[str, Unscored] = field(default_factory=dict)
+
+    def named(self, prefix: str) -> dict[str, Array]:
+        """All arrays under flat names, `PREFIX|KIND|NAME`: what `from_named` reads back."""
+        facts = np.array([self.frames, self.width, self.height, self.fps], np.float64)
+        flat = {f"{prefix}|facts": facts}
+        flat |= {f"{prefix}|array|{name}": array for name, array in self.arrays.items()}
+        flat |= {f"{prefix}|text|{name}": array for name, array in self.text.items()}
+        for name, rows in self.references.items():
+            flat |= {f"{prefix}|reference|{name}|{i}": array for i, array in enumerate(rows)}
+        return flat
+
+    @classmethod
+    def from_named(
+        cls, prefix: str, flat: Mapping[str, Array], subjects: tuple[SubjectInfo, ...]
+    ) -> "VideoFeatures":
+        """The features that `named` wrote."""
+        frames, width, height, fps = flat[f"{prefix}|facts"].tolist()
+        arrays, text = {}, {}
+        references: dict[str, list[Array]] = {}
+        for key, array in flat.items():
+            if not key.startswith(f"{prefix}|"):
+                continue
+            kind, *rest = key.removeprefix(f"{prefix}|").split("|")
+            if kind == "array":
+                arrays[rest[0]] = array
+            elif kind == "text":
+                text[rest[0]] = array
+            elif kind == "reference":
+                references.setdefault(rest[0], []).append(array)
+        return cls(
+            subjects=subjects,
+            frames=int(frames),
+            fps=fps,
+            width=int(width),
+            height=int(height),
+            arrays=arrays,
+            references={name: tuple(rows) for name, rows in references.items()},
+            text=text,
+        )

@@ -1,6 +1,7 @@
 """The engine: chunks of videos in, scores out; decode once, embed once, score purely."""
 
 import dataclasses
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,7 @@ class Engine:
         torch.set_num_threads(plan.settings.threads)
         self._plan, self._workers = plan, workers
         self._clock, self._notes = Clock(), set[str]()
+        self._since = time.perf_counter()
         with self._clock.stage("loading networks"):
             self._networks = {
                 role: backbones.load(
@@ -108,6 +110,8 @@ class Engine:
         notes = self._notes | self._references.notes
         result.notes, result.seconds = sorted(notes), self._clock.seconds
         self._clock.seconds = {}
+        result.seconds["wall"] = time.perf_counter() - self._since
+        self._since = time.perf_counter()
         return result
 
     def _finish(
@@ -120,12 +124,20 @@ class Engine:
             features = Unscored(outcome.reason)
         else:
             result.videos.append(dataclasses.replace(row, **dataclasses.asdict(outcome)))
+            self._check_rate(outcome.fps)
             features = self._features(item, outcome, arrays)
             if self._plan.settings.keep_features:
-                index = len(result.videos) - 1
-                result.features |= {f"{index}/{name}": array for name, array in arrays.items()}
+                result.features |= features.named(f"{item.method}|{item.job}")
         with self._clock.stage("scoring"):
             score_video(result, item, features, self._plan.metrics)
+
+    def _check_rate(self, fps: float) -> None:
+        spec = self._plan.collection.video
+        if spec is not None and abs(fps - spec.fps) > 0.01:
+            self._notes.add(
+                f"frame rate {fps:g} differs from the suite's {spec.fps:g}: "
+                "metrics that depend on time use the video's own"
+            )
 
     def _features(self, item: Item, facts: Facts, arrays: dict[str, Array]) -> VideoFeatures:
         with self._clock.stage("references"):

@@ -63,8 +63,7 @@ class RunInfo(Record):
     """`run.json`."""
 
     schema_version: Literal[1] = 1
-    kind: Literal["evaluation", "anchor"] = "evaluation"
-    status: Literal["running", "complete"]
+    status: Literal["running", "shard complete", "complete"]
     official: bool
     """May enter the official board as far as this record can tell."""
     unofficial_because: tuple[str, ...]
@@ -73,10 +72,12 @@ class RunInfo(Record):
     """SHA-256 of all that decides the scores; shards of one run share it."""
     shard: str
     """`i/n`; `1/1` is a whole run."""
+    chunks: int
+    """Chunks of the whole run."""
     suite: SuiteUse
     protocol: str
     metrics: dict[str, int]
-    """Metric id -> version."""
+    """Metric id -> version, in the order of the columns."""
     networks: tuple[NetworkUse, ...]
     methods: tuple[str, ...]
     card: dict[str, str] = {}
@@ -89,9 +90,9 @@ class RunInfo(Record):
     started: str
     finished: str | None = None
     seconds: float = 0.0
-    """Wall time of all sittings together."""
+    """Wall time of all chunks, over all sittings."""
     stages: dict[str, float] = {}
-    """Seconds of the consumer by stage: waiting for frames, each network, scoring, journal."""
+    """Seconds by stage: loading networks, waiting for frames, each network, scoring."""
     notes: tuple[str, ...] = ()
     """What a reader should know: truncated prompts, frame rates off the suite's, smaller batches."""
 

@@ -1,0 +1,86 @@
+"""`customstudio evaluate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+VideosArg = Annotated[
+    Path, typer.Argument(help="A suite's tree PAIR/PROMPT/SEED.mp4, or a folder with a manifest.")
+]
+
+
+def evaluate(
+    videos: VideosArg,
+    suite: Annotated[
+        str | None, typer.Option(help="Suite of the tree.", show_default="found out")
+    ] = None,
+    prompt_set: Annotated[
+        str | None, typer.Option(help="Prompt set of the suite, e.g. table5-repaired.")
+    ] = None,
+    references: Annotated[
+        Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Metrics, separated by commas.", show_default="protocol's")
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="How scores are made.")] = "customstudio-v1",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the bundle.", show_default="runs/METHOD-DIGEST")
+    ] = None,
+    method: Annotated[str | None, typer.Option(help="Name of the method.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="TOML file of texts that describe the method.")
+    ] = None,
+    weights_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the networks' weights.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    amp: Annotated[bool, typer.Option("--amp", help="Half precision (not official).")] = False,
+    tf32: Annotated[bool, typer.Option("--tf32", help="TF32 on CUDA (not official).")] = False,
+    batch: Annotated[int, typer.Option(help="Images a forward pass.")] = 32,
+    chunk: Annotated[int, typer.Option(help="Videos a chunk of the journal.")] = 16,
+    threads: Annotated[int | None, typer.Option(help="CPU threads of a network.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Decoding threads.")] = None,
+    shard: Annotated[str, typer.Option(help="I/N: every N-th chunk.")] = "1/1",
+    ray: Annotated[str | None, typer.Option(help="auto, or a Ray cluster's address.")] = None,
+    keep_features: Annotated[
+        bool, typer.Option("--keep-features", help="Keep them for `customstudio rescore`.")
+    ] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Score what there is (not official).")
+    ] = False,
+) -> None:
+    """Score the videos in VIDEOS and write a run bundle with a report.
+
+    The same command again goes on where an interrupted one stopped.
+    """
+    from customstudio.cli.progress import RichProgress
+    from customstudio.cli.results import print_run
+    from customstudio.evaluation.api import evaluate as score
+    from customstudio.evaluation.card import read_card
+
+    run = score(
+        videos,
+        suite=suite,
+        prompt_set=prompt_set,
+        references=references,
+        metrics=[m.strip() for m in metrics.split(",") if m.strip()] if metrics else None,
+        protocol=protocol,
+        out=out,
+        method=method,
+        card=read_card(card) if card else None,
+        weights_dir=weights_dir,
+        device=device,
+        precision="amp" if amp else "tf32" if tf32 else "float32",
+        batch=batch,
+        chunk=chunk,
+        threads=threads,
+        workers=workers,
+        shard=shard,
+        ray=ray,
+        keep_features=keep_features,
+        allow_missing=allow_missing,
+        progress=RichProgress(),
+    )
+    print_run(run)

@@ -1,0 +1,149 @@
+"""`customstudio.evaluate`: a folder of videos in, a run out."""
+
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from customstudio.errors import UserError
+from customstudio.evaluation import runner
+from customstudio.evaluation.bundle import Run
+from customstudio.evaluation.discover import discover
+from customstudio.evaluation.items import Collection
+from customstudio.evaluation.journal import ChunkResult
+from customstudio.evaluation.plan import Plan, make_plan
+from customstudio.evaluation.records import Settings
+from customstudio.metrics import catalog
+from customstudio.suites.load import load_suite
+from customstudio.suites.schema import Suite
+from customstudio.weights.store import Store
+
+
+def evaluate(
+    videos: str | Path,
+    *,
+    suite: str | Suite | None = None,
+    prompt_set: str | None = None,
+    references: str | Path | None = None,
+    metrics: Sequence[str] | None = None,
+    protocol: str = "customstudio-v1",
+    out: str | Path | None = None,
+    method: str | None = None,
+    card: dict[str, str] | None = None,
+    weights_dir: str | Path | None = None,
+    device: str = "auto",
+    precision: str = "float32",
+    batch: int = 32,
+    chunk: int = 16,
+    threads: int | None = None,
+    workers: int | None = None,
+    shard: str = "1/1",
+    ray: str | None = None,
+    keep_features: bool = False,
+    allow_missing: bool = False,
+    progress: runner.Progress | None = None,
+) -> Run:
+    """Score the videos of a folder and write a run bundle.
+
+    The same call with the same inputs goes on where an earlier one stopped.
+
+    Args:
+        videos: a suite's tree `PAIR/PROMPT/SEED.mp4`, or a folder with a manifest.
+        suite: a suite or its name; None: found out from the folder.
+        prompt_set: which of the suite's prompt sets; None: its first.
+        references: root of the reference images; None: the suite's data folder.
+        metrics: metric ids; None: all of the protocol.
+        protocol: the protocol's id.
+        out: folder of the bundle; None: `runs/METHOD-DIGEST`.
+        method: name of the method; None: the manifest's, else the folder's name.
+        card: what the method is (paper, code, base model ...), recorded as given.
+        weights_dir: folder of the networks' weights; None: the default cache.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        precision: `float32`, `tf32` or `amp`; only float32 is official.
+        batch: images a forward pass.
+        chunk: videos a chunk of the journal.
+        threads: CPU threads of a forward pass; None: all cores.
+        workers: decoding threads; None: all cores.
+        shard: `I/N`, every N-th chunk; `runner.merge` joins the shards.
+        ray: `auto` or the address of a Ray cluster; None: this process.
+        keep_features: keep what the networks gave, so that `rescore` needs none of them.
+        allow_missing: score what there is; the run is then not official.
+        progress: told how far the run is.
+
+    Returns:
+        The run, with `.scores`, `.summary` and `.report`.
+
+    Raises:
+        UserError: anything wrong with the input, all found at once.
+    """
+    names = [catalog.spec(metric).id for metric in metrics or ()]
+    chosen = catalog.protocol(protocol)
+    runner.parse_shard(shard)
+    if isinstance(suite, str):
+        suite = load_suite(suite, prompt_set=prompt_set)
+    elif prompt_set is not None and suite is None:
+        raise UserError(
+            "a prompt set without a suite", where="--prompt-set", fix="name the suite: --suite NAME"
+        )
+    collection = discover(
+        Path(videos),
+        suite=suite,
+        references=Path(references) if references else None,
+        method=method,
+    )
+    settings = _settings(device, precision, batch, chunk, threads, keep_features)
+    plan = make_plan(
+        collection,
+        protocol=chosen,
+        metrics=names or None,
+        settings=settings,
+        store=Store(Path(weights_dir) if weights_dir else None),
+        allow_missing=allow_missing,
+        missing_list=(Path(out) if out else Path("runs")) / "missing.txt",
+    )
+    folder = Path(out) if out else default_out(plan, shard)
+    cores = len(os.sched_getaffinity(0))
+    compute = partial(compute_here, workers=workers or cores)
+    if ray is not None:
+        from customstudio.evaluation.cluster import compute_on_ray
+
+        compute = partial(compute_on_ray, address=ray)
+    return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)
+
+
+def compute_here(plan: Plan, chunks: Sequence[int], *, workers: int) -> Iterator[ChunkResult]:
+    """Score chunks in this process; networks are loaded only if there is something to do."""
+    if chunks:
+        from customstudio.evaluation.engine import Engine
+
+        yield from Engine(plan, cache=runner.cache_folder(), workers=workers).run(chunks)
+
+
+def default_out(plan: Plan, shard: str) -> Path:
+    """`runs/METHOD-DIGEST`, so that the same command finds its own run again."""
+    collection: Collection = plan.collection
+    name = collection.methods[0] if len(collection.methods) == 1 else collection.root.name
+    safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)[:60].strip("-.") or "run"
+    index, count = runner.parse_shard(shard)
+    part = f"-shard-{index}-of-{count}" if count > 1 else ""
+    return Path("runs") / f"{safe}-{plan.digest[:8]}{part}"
+
+
+def _settings(
+    device: str, precision: str, batch: int, chunk: int, threads: int | None, keep: bool
+) -> Settings:
+    for name, value in (("--batch", batch), ("--chunk", chunk), ("--threads", threads)):
+        if value is not None and value < 1:
+            raise UserError(f"{value} is too small", where=name, fix="give 1 or more")
+    if precision not in ("float32", "tf32", "amp"):
+        raise UserError(
+            f"unknown precision {precision!r}", where="--precision", fix="float32, tf32 or amp"
+        )
+    return Settings(
+        chunk=chunk,
+        batch=batch,
+        device=device,
+        precision=precision,  # type: ignore[arg-type]
+        threads=threads or len(os.sched_getaffinity(0)),
+        keep_features=keep,
+    )

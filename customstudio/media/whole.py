@@ -1,0 +1,134 @@
+"""Walks the outer boxes of a container, to tell a whole file from one that was cut short.
+
+The demuxers hide a cut: most of them play what is there. A video that is silently shorter than
+its author's would get a score, so the boxes' own sizes are held against the file's.
+"""
+
+from collections.abc import Callable
+from struct import unpack
+
+from customstudio.media.limits import Limits, MediaError
+from customstudio.media.local import LocalFile
+from customstudio.media.sniff import Kind
+
+
+def check_whole(file: LocalFile, kind: Kind, limits: Limits) -> None:
+    """Return when every outer box of the file ends inside it.
+
+    Raises:
+        MediaError: the file is cut short, unfinished, or its boxes make no sense.
+    """
+    _WALKS[kind](file, limits)
+    file.seek(0)
+
+
+def webp_durations(file: LocalFile) -> list[int]:
+    """Milliseconds that each frame of a webp is declared to be shown; none for a still image.
+
+    Raises:
+        MediaError: it is cut short.
+    """
+    durations: list[int] = []
+    at, end = 12, min(file.size, 8 + file.little(4, 4))
+    while at + 8 <= end:
+        name, size = file.at(at, 4), file.little(at + 4, 4)
+        if at + 8 + size > end:
+            raise MediaError("cut short: it ends inside a frame")
+        if name == b"ANMF":
+            durations.append(file.little(at + 20, 3))
+        at += 8 + size + size % 2
+    return durations
+
+
+def _mov(file: LocalFile, limits: Limits) -> None:
+    at, names = 0, set()
+    while at + 8 <= file.size:
+        size, name = unpack(">I4s", file.at(at, 8))
+        if size == 1:
+            size = int.from_bytes(file.at(at + 8, 8), "big")
+        elif size == 0:
+            size = file.size - at
+        if size < 8:
+            raise MediaError(f"corrupt: a box of {size} bytes at byte {at}")
+        if at + size > file.size:
+            raise MediaError(f"cut short: {at + size:,} bytes are declared, {file.size:,} are here")
+        names.add(name)
+        at += size
+    if b"moov" not in names:
+        raise MediaError("cut short or unfinished: it has no index (moov)")
+
+
+def _matroska(file: LocalFile, limits: Limits) -> None:
+    at = 0
+    while at < file.size:
+        identifier = file.at(at, 4)
+        at += 4
+        size, width = _ebml_size(file, at)
+        if identifier == b"\x18\x53\x80\x67":
+            # A size of all ones is a live recording's: its end is not declared anywhere.
+            if size != (1 << 7 * width) - 1 and at + width + size > file.size:
+                declared = at + width + size
+                raise MediaError(f"cut short: {declared:,} bytes are declared, {file.size:,} are here")
+            return
+        if identifier != b"\x1a\x45\xdf\xa3" and identifier[0] != 0xEC:
+            break
+        at += width + size
+    raise MediaError("corrupt or cut short: no Matroska segment follows the header")
+
+
+def _ebml_size(file: LocalFile, at: int) -> tuple[int, int]:
+    first = file.at(at, 1)[0]
+    width = 9 - first.bit_length()
+    if width > 8:
+        raise MediaError("corrupt: an element without a size")
+    value = int.from_bytes(file.at(at, width), "big")
+    return value & ((1 << 7 * width) - 1), width
+
+
+def _riff(file: LocalFile, limits: Limits) -> None:
+    at = 0
+    while at + 12 <= file.size and file.at(at, 4) == b"RIFF":
+        size = file.little(at + 4, 4)
+        if size in (0, 0xFFFFFFFF):
+            raise MediaError("unfinished: the writer never stored its length")
+        if at + 8 + size > file.size:
+            raise MediaError(
+                f"cut short: {at + 8 + size:,} bytes are declared, {file.size:,} are here"
+            )
+        at += 8 + size + size % 2
+
+
+def _gif(file: LocalFile, limits: Limits) -> None:
+    width, height, flags = file.little(6, 2), file.little(8, 2), file.at(10, 1)[0]
+    if width * height > limits.pixels:
+        raise MediaError(f"frames of {width}x{height}, above the limit of {limits.pixels:,} pixels")
+    at = 13 + _palette_bytes(flags)
+    while True:
+        mark = file.at(at, 1)
+        if mark == b";":
+            return
+        if mark == b"!":
+            at = _skip_blocks(file, at + 2)
+        elif mark == b",":
+            at = _skip_blocks(file, at + 11 + _palette_bytes(file.at(at + 9, 1)[0]))
+        else:
+            raise MediaError(f"corrupt: no GIF block begins at byte {at}")
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & 0x80 else 0
+
+
+def _skip_blocks(file: LocalFile, at: int) -> int:
+    while size := file.at(at, 1)[0]:
+        at += 1 + size
+    return at + 1
+
+
+_WALKS: dict[Kind, Callable[[LocalFile, Limits], None]] = {
+    "mov": _mov,
+    "matroska": _matroska,
+    "avi": _riff,
+    "gif": _gif,
+    "webp": _riff,
+}
