@@ -4,7 +4,7 @@ import re
 
 # Vowel letters that sound like "you" or "w"; `uni` only where it is not the prefix un-.
 _CONSONANT_SOUND = re.compile(
-    r"(uni(?![nmd])|uk[eu]|u[bt]i|ute|ufo|us[aeiu]|eu|ewe|one\b|once|oui)", re.IGNORECASE
+    r"(uni(?![nmd])|uk[eu]|u[bt]i|ura|ute|ufo|us[aeiu]|eu|ewe|one(sie)?\b|once|oui)", re.IGNORECASE
 )
 _SILENT_H = re.compile(r"(hour|honest|hono|heir)", re.IGNORECASE)
 # Spelled letter by letter, a name of a letter that starts with a vowel: an LED, a UFO.
