@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import NoReturn
 
 import av
-import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from customstudio.media.limits import Limits, MediaError
 from customstudio.media.local import LocalFile
 from customstudio.media.pixels import ToRgb
+from customstudio.media.reader import Frames, Index
 from customstudio.media.sniff import Kind
 
 CODECS = (
@@ -26,16 +24,6 @@ CODECS = (
 """The decoders that a file may ask for; FFmpeg's several hundred others stay shut."""
 
 _BLOCK = 1 << 18
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What a pass over the packets, without decoding, found."""
-
-    frames: int
-    """Frames that the packets hold."""
-    fps: float
-    """Frames over the time they are shown, in Hz; with variable rates, the mean."""
 
 
 def read_index(file: LocalFile, kind: Kind, limits: Limits) -> Index:
@@ -55,9 +43,7 @@ def read_index(file: LocalFile, kind: Kind, limits: Limits) -> Index:
         return Index(count.frames, count.fps(kind))
 
 
-def read_frames(
-    file: LocalFile, kind: Kind, limits: Limits, index: Index
-) -> Iterator[NDArray[np.uint8]]:
+def read_frames(file: LocalFile, kind: Kind, limits: Limits, index: Index) -> Frames:
     """Decode the frames, uint8 (height, width, 3), in the order in which they are shown.
 
     Raises:
@@ -90,7 +76,7 @@ class _Count:
         self._end = self._last = 0
         self._covered: dict[int, tuple[Fraction, Fraction]] = {}
 
-    def add(self, packet: Packet) -> None:
+    def add(self, packet: Packet[Stream]) -> None:
         at = packet.pts if packet.pts is not None else packet.dts
         if at is None and packet.size == 0:
             return
@@ -113,7 +99,7 @@ class _Count:
         self._first = at if self._first is None else min(self._first, at)
         self._last, self._end = max(self._last, at), max(self._end, at + duration)
 
-    def _cover(self, stream: int, at: Fraction, packet: Packet) -> None:
+    def _cover(self, stream: int, at: Fraction, packet: Packet[Stream]) -> None:
         end = at + (packet.duration or 0) * packet.time_base
         first, last = self._covered.get(stream, (at, end))
         self._covered[stream] = (min(first, at), max(last, end))
@@ -156,7 +142,7 @@ class _Count:
         return float(declared if rounded and declared else rate)
 
 
-def _is_shown(stream: VideoStream, packet: Packet) -> bool:
+def _is_shown(stream: VideoStream, packet: Packet[Stream]) -> bool:
     """False for VP8's alternate references, which are decoded and never shown (RFC 6386, 9.1)."""
     return stream.codec_context.name not in ("vp8", "libvpx") or bool(bytes(packet)[0] & 0x10)
 
@@ -197,8 +183,7 @@ def _only_video(container: InputContainer, limits: Limits) -> VideoStream:
         raise MediaError(f"coded with {stream.codec_context.name}, which is not accepted")
     if stream.width * stream.height > limits.pixels:
         raise MediaError(
-            f"frames of {stream.width}x{stream.height}, "
-            f"above the limit of {limits.pixels:,} pixels"
+            f"frames of {stream.width}x{stream.height}, above the limit of {limits.pixels:,} pixels"
         )
     return stream
 

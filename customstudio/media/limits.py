@@ -25,6 +25,9 @@ class Limits:
     """Wall time inside the reader, in seconds; what the caller does between frames is free."""
 
 
+DEFAULT_LIMITS = Limits()
+
+
 class Clock:
     """Counts the wall time spent inside `with clock:` against a budget in seconds.
 
@@ -34,8 +37,8 @@ class Clock:
     """
 
     def __init__(self, budget: float) -> None:
-        self.budget, self._spent, self._since = budget, 0.0, None
-        self._since: float | None
+        self.budget, self._spent = budget, 0.0
+        self._since: float | None = None
 
     def __enter__(self) -> None:
         self._since = time.monotonic()

@@ -1,10 +1,11 @@
 """From a decoded frame to uint8 RGB: colours, transparency over white, rotation."""
 
 from collections.abc import Callable
+from typing import cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.buffer import Buffer
 from av.video.reformatter import Interpolation, VideoReformatter
 from jaxtyping import Int32, UInt8
 from numpy.typing import NDArray
@@ -26,20 +27,23 @@ class ToRgb:
         Raises:
             MediaError: the container asks for a rotation that is not a multiple of 90 degrees.
         """
-        matrix = frame.side_data.get(Type.DISPLAYMATRIX)
-        turn = upright(np.frombuffer(bytes(matrix), np.int32)) if matrix is not None else _as_is
-        return np.ascontiguousarray(turn(self._convert(frame)))
+        picture = self._convert(frame)
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if isinstance(matrix, Buffer):
+            picture = upright(np.frombuffer(bytes(matrix), np.int32))(picture)
+        return np.ascontiguousarray(picture)
 
     def _convert(self, frame: av.VideoFrame) -> NDArray[np.uint8]:
         alpha = any(part.is_alpha for part in frame.format.components) or frame.format.has_palette
-        picture = self._scaler.reformat(
+        converted = self._scaler.reformat(
             frame,
             format="rgba" if alpha else "rgb24",
             # Bicubic reaches only formats without a direct path (10 bits, 4:2:2); one thread,
             # because videos are already decoded side by side.
             interpolation=Interpolation.BICUBIC,
             threads=1,
-        ).to_ndarray()
+        )
+        picture = cast(NDArray[np.uint8], converted.to_ndarray())
         return over_white(picture) if alpha else picture
 
 

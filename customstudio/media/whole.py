@@ -68,7 +68,9 @@ def _matroska(file: LocalFile, limits: Limits) -> None:
             # A size of all ones is a live recording's: its end is not declared anywhere.
             if size != (1 << 7 * width) - 1 and at + width + size > file.size:
                 declared = at + width + size
-                raise MediaError(f"cut short: {declared:,} bytes are declared, {file.size:,} are here")
+                raise MediaError(
+                    f"cut short: {declared:,} bytes are declared, {file.size:,} are here"
+                )
             return
         if identifier != b"\x1a\x45\xdf\xa3" and identifier[0] != 0xEC:
             break
