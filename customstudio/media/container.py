@@ -76,7 +76,7 @@ class _Count:
         self._end = self._last = 0
         self._covered: dict[int, tuple[Fraction, Fraction]] = {}
 
-    def add(self, packet: Packet[Stream]) -> None:
+    def add(self, packet: "Packet[Stream]") -> None:
         at = packet.pts if packet.pts is not None else packet.dts
         if at is None and packet.size == 0:
             return
@@ -99,7 +99,7 @@ class _Count:
         self._first = at if self._first is None else min(self._first, at)
         self._last, self._end = max(self._last, at), max(self._end, at + duration)
 
-    def _cover(self, stream: int, at: Fraction, packet: Packet[Stream]) -> None:
+    def _cover(self, stream: int, at: Fraction, packet: "Packet[Stream]") -> None:
         end = at + (packet.duration or 0) * packet.time_base
         first, last = self._covered.get(stream, (at, end))
         self._covered[stream] = (min(first, at), max(last, end))
@@ -142,7 +142,7 @@ class _Count:
         return float(declared if rounded and declared else rate)
 
 
-def _is_shown(stream: VideoStream, packet: Packet[Stream]) -> bool:
+def _is_shown(stream: VideoStream, packet: "Packet[Stream]") -> bool:
     """False for VP8's alternate references, which are decoded and never shown (RFC 6386, 9.1)."""
     return stream.codec_context.name not in ("vp8", "libvpx") or bool(bytes(packet)[0] & 0x10)
 
