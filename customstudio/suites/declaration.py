@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from customstudio.errors import UserError
 from customstudio.records import Record
@@ -77,7 +77,7 @@ class Declaration(Record):
     video: VideoSpec | None = None
     subjects_from_references: FromReferences | None = None
     expected: Expected
-    digests: dict[str, str] = {}
+    digests: dict[str, str] = Field(default_factory=dict)
     """Digest of the tables for each prompt set: a changed table needs a new version."""
     sources: tuple[Source, ...] = ()
 

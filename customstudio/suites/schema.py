@@ -117,5 +117,3 @@ class Reference(Record):
 
     path: Path
     mask: Path | None = None
-
-
