@@ -1,4 +1,4 @@
-"""The catalog of metrics, features and protocols: names only, so that reading it loads nothing heavy."""
+"""The catalog of metrics, features and protocols: names only, nothing heavy is loaded."""
 
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -24,8 +24,8 @@ METRICS = (
 )
 
 LEFT_OUT = {
-    "imaging_quality": "MUSIQ is to be had only in pyiqa, which needs opencv-python-headless beside "
-    "opencv-python and openai-clip, which does not build on a current setuptools",
+    "imaging_quality": "MUSIQ is to be had only in pyiqa, which needs opencv-python-headless "
+    "beside opencv-python and openai-clip, which does not build on a current setuptools",
     "motion_smoothness": "no maintained package holds AMT, the interpolation network it needs",
 }
 
@@ -63,7 +63,7 @@ class Protocol(Record):
     about: str
     metrics: tuple[str, ...]
     networks: dict[str, str]
-    """Role (`clip`, `dino`, `faces`, `flow`, `detector`, `aesthetic`) -> id in the weights manifest."""
+    """Role (`clip`, `dino`, `faces`, `flow`, `detector`, `aesthetic`) -> id in the manifest."""
     official: bool = True
     """False: its scores can never enter the official board."""
     options: dict[str, bool] = {}

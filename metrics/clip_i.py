@@ -82,8 +82,11 @@ def score(video: VideoFeatures) -> dict[str, Score]:
     scores, curve = per_subject(video, "clip.frames", "clip.references")
     masked, _ = per_subject(video, "clip.frames", "clip.references_masked")
     # Whether masks exist is the suite's doing, not the video's: the variant does not apply.
-    without = {k: Unscored("no masks", applicable=False) for k, v in masked.values.items()
-               if isinstance(v, Unscored)}
+    without = {
+        k: Unscored("no masks", applicable=False)
+        for k, v in masked.values.items()
+        if isinstance(v, Unscored)
+    }
     return {
         "clip_i": Score.over_subjects(scores, curve),
         "clip_i.pooled": Score(pooled_similarity(video, "clip.frames", "clip.references")),

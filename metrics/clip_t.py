@@ -30,9 +30,7 @@ SPEC = MetricSpec(
 )
 
 
-def clip_t(
-    frames: Float[Array, "frames dim"], text: Float[Array, "dim"]
-) -> Float[Array, "frames"]:
+def clip_t(frames: Float[Array, "frames dim"], text: Float[Array, "dim"]) -> Float[Array, "frames"]:
     """Cosine of each frame's CLIP image feature with the prompt's CLIP text feature.
 
     >>> clip_t(np.array([[2.0, 0.0], [0.0, 1.0]]), np.array([1.0, 0.0])).tolist()

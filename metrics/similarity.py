@@ -27,7 +27,8 @@ def cosine(
     >>> cosine(np.eye(2), np.array([[1.0, 1.0]])).round(4).tolist()
     [[0.7071], [0.7071]]
     """
-    return np.clip(unit(left) @ unit(right).T, -1.0, 1.0)
+    products: Array = unit(left) @ unit(right).T
+    return products.clip(-1.0, 1.0)
 
 
 def consecutive_cosine(rows: Float[Array, "rows dim"]) -> Float[Array, "rows-1"]:
@@ -37,7 +38,8 @@ def consecutive_cosine(rows: Float[Array, "rows dim"]) -> Float[Array, "rows-1"]
     [1.0, 0.0]
     """
     rows = unit(rows)
-    return np.clip(np.einsum("ij,ij->i", rows[:-1], rows[1:]), -1.0, 1.0)
+    products: Array = (rows[:-1] * rows[1:]).sum(axis=1)
+    return products.clip(-1.0, 1.0)
 
 
 def per_frame(rows: Float[Array, "found 1+dim"], frames: int) -> list[Float[Array, "here dim"]]:

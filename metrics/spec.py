@@ -46,6 +46,7 @@ class MetricSpec(Record):
     """Categories of subjects that it scores; None: all."""
     variants: tuple[Variant, ...] = Field(default=())
 
+    @property
     def keys(self) -> tuple[str, ...]:
         """The id, and `<id>.<variant>` for each variant."""
         return (self.id, *(f"{self.id}.{variant.name}" for variant in self.variants))

@@ -18,6 +18,9 @@ def evaluate(
     prompt_set: Annotated[
         str | None, typer.Option(help="Prompt set of the suite, e.g. table5-repaired.")
     ] = None,
+    prompts: Annotated[
+        Path | None, typer.Option(help="File of prompts, for --suite custom.")
+    ] = None,
     references: Annotated[
         Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
     ] = None,
@@ -64,6 +67,7 @@ def evaluate(
         videos,
         suite=suite,
         prompt_set=prompt_set,
+        prompts=prompts,
         references=references,
         metrics=[m.strip() for m in metrics.split(",") if m.strip()] if metrics else None,
         protocol=protocol,

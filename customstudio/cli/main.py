@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from customstudio.cli import data, evaluate, runs, suites, weights
+from customstudio.cli import anchors, data, demo, evaluate, metrics, runs, suites, weights
 from customstudio.errors import UserError
 
 app = typer.Typer(
@@ -15,14 +15,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+suites.app.command()(anchors.anchors)
 app.add_typer(suites.app, name="suites")
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
+app.add_typer(metrics.app, name="metrics")
 app.command()(evaluate.evaluate)
 app.command()(runs.merge)
 app.command()(runs.rescore)
 app.command()(runs.compare)
 app.command()(runs.report)
+app.command()(demo.demo)
 
 
 @app.callback(invoke_without_command=True)

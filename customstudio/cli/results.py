@@ -1,10 +1,13 @@
 """What commands print of a run."""
 
+from collections.abc import Sequence
+
 from rich.table import Table
 from rich.text import Text
 
 from customstudio.cli.console import console
 from customstudio.evaluation.bundle import Run
+from customstudio.evaluation.compare import Difference
 from customstudio.evaluation.records import Coverage, Estimate, KeyInfo
 
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
@@ -61,3 +64,23 @@ def _estimate(estimate: Estimate, coverage: Coverage) -> list[Text]:
 
 def _anchor(values: dict[str, float], key: KeyInfo) -> str:
     return f"{values[key.key]:.4f}" if key.key in values else ""
+
+
+def print_differences(differences: Sequence[Difference]) -> None:
+    """A row a comparison: second minus first."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("first", "second", "key"):
+        table.add_column(title)
+    for title in ("second - first", "95% interval", "p", "p (Holm)", "pairs", "videos"):
+        table.add_column(title, justify="right")
+    for d in differences:
+        bounds = "under 5 pairs" if d.low is None else f"{d.low:+.4f} to {d.high:+.4f}"
+        table.add_row(
+            *(Text(text) for text in (d.first, d.second, d.key)),
+            "none" if d.difference is None else f"{d.difference:+.4f}",
+            bounds,
+            *("" if p is None else f"{p:.4f}" for p in (d.p, d.p_corrected)),
+            str(d.pairs),
+            str(d.videos),
+        )
+    console.print(table)

@@ -2,18 +2,21 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from customstudio.errors import UserError
 from customstudio.evaluation import runner
 from customstudio.evaluation.bundle import Run
-from customstudio.evaluation.discover import discover
+from customstudio.evaluation.discover import discover, jobs_of
 from customstudio.evaluation.items import Collection
 from customstudio.evaluation.journal import ChunkResult
+from customstudio.evaluation.manifest import MANIFESTS
 from customstudio.evaluation.plan import Plan, make_plan
-from customstudio.evaluation.records import Settings
+from customstudio.evaluation.records import Anchor, RunInfo, Settings
 from customstudio.metrics import catalog
+from customstudio.suites.custom import load_custom
 from customstudio.suites.load import load_suite
 from customstudio.suites.schema import Suite
 from customstudio.weights.store import Store
@@ -24,6 +27,7 @@ def evaluate(
     *,
     suite: str | Suite | None = None,
     prompt_set: str | None = None,
+    prompts: str | Path | None = None,
     references: str | Path | None = None,
     metrics: Sequence[str] | None = None,
     protocol: str = "customstudio-v1",
@@ -51,6 +55,7 @@ def evaluate(
         videos: a suite's tree `PAIR/PROMPT/SEED.mp4`, or a folder with a manifest.
         suite: a suite or its name; None: found out from the folder.
         prompt_set: which of the suite's prompt sets; None: its first.
+        prompts: file of prompts, for suite `custom`.
         references: root of the reference images; None: the suite's data folder.
         metrics: metric ids; None: all of the protocol.
         protocol: the protocol's id.
@@ -79,8 +84,9 @@ def evaluate(
     names = [catalog.spec(metric).id for metric in metrics or ()]
     chosen = catalog.protocol(protocol)
     runner.parse_shard(shard)
+    root = Path(references) if references else None
     if isinstance(suite, str):
-        suite = load_suite(suite, prompt_set=prompt_set)
+        suite = _suite(suite, prompt_set, root, Path(prompts) if prompts else None)
     elif prompt_set is not None and suite is None:
         raise UserError(
             "a prompt set without a suite", where="--prompt-set", fix="name the suite: --suite NAME"
@@ -88,7 +94,7 @@ def evaluate(
     collection = discover(
         Path(videos),
         suite=suite,
-        references=Path(references) if references else None,
+        references=root,
         method=method,
     )
     settings = _settings(device, precision, batch, chunk, threads, keep_features)
@@ -102,13 +108,37 @@ def evaluate(
         missing_list=(Path(out) if out else Path("runs")) / "missing.txt",
     )
     folder = Path(out) if out else default_out(plan, shard)
-    cores = len(os.sched_getaffinity(0))
-    compute = partial(compute_here, workers=workers or cores)
+    compute: runner.Compute = partial(compute_here, workers=workers or len(os.sched_getaffinity(0)))
     if ray is not None:
-        from customstudio.evaluation.cluster import compute_on_ray
+        from customstudio.evaluation.cluster import RayCluster
 
-        compute = partial(compute_on_ray, address=ray)
+        cluster = RayCluster(ray)
+        plan, compute = cluster.placed(plan), cluster.compute
+    elif not runner.is_finished(folder):
+        plan = _placed(plan)
     return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)
+
+
+def _suite(
+    name: str, prompt_set: str | None, references: Path | None, prompts: Path | None
+) -> Suite:
+    if name != "custom":
+        return load_suite(name, prompt_set=prompt_set, references=references)
+    if references is None or prompts is None:
+        raise UserError(
+            "the custom suite needs reference images and prompts",
+            where="--suite custom",
+            fix="--references FOLDER (FOLDER/SUBJECT/00.jpg) and --prompts FILE",
+        )
+    return load_custom(references, prompts)
+
+
+def _placed(plan: Plan) -> Plan:
+    """The plan with its device settled; one without networks needs none, nor torch."""
+    from customstudio.evaluation.devices import resolve
+
+    device = resolve(plan.settings.device) if plan.networks else "cpu"
+    return replace(plan, settings=plan.settings.model_copy(update={"device": device}))
 
 
 def compute_here(plan: Plan, chunks: Sequence[int], *, workers: int) -> Iterator[ChunkResult]:
@@ -147,3 +177,47 @@ def _settings(
         threads=threads or len(os.sched_getaffinity(0)),
         keep_features=keep,
     )
+
+
+def score_anchors(
+    suite: str | Suite,
+    *,
+    references: str | Path | None = None,
+    protocol: str = "customstudio-v1",
+    metrics: Sequence[str] | None = None,
+    weights_dir: str | Path | None = None,
+    device: str = "auto",
+    progress: runner.Progress | None = None,
+) -> tuple[Path, list[Anchor]]:
+    """Make and score the anchors of a suite (or of a folder with a manifest), and keep them.
+
+    Pairs whose subjects lack reference images are left out.
+
+    Returns:
+        The file that keeps them, and the anchors.
+
+    Raises:
+        UserError: as `evaluate`, and where no pair has references.
+    """
+    from customstudio.evaluation.anchor_scores import score_videos
+    from customstudio.evaluation.anchors import make_anchors
+
+    root = Path(references) if references else None
+    if isinstance(suite, str) and any((Path(suite) / name).is_file() for name in MANIFESTS):
+        collection = discover(Path(suite), references=root)
+    else:
+        known = load_suite(suite, references=root) if isinstance(suite, str) else suite
+        collection = jobs_of(known, root)
+    chosen = catalog.protocol(protocol)
+    names = [catalog.spec(metric).id for metric in metrics or chosen.metrics]
+    store = Store(Path(weights_dir) if weights_dir else None)
+    settings = _settings(device, "float32", 32, 16, None, keep=True)
+
+    def score(videos: Collection, out: Path) -> tuple[RunInfo, list[Anchor]]:
+        plan = _placed(
+            make_plan(videos, protocol=chosen, metrics=names, settings=settings, store=store)
+        )
+        compute = partial(compute_here, workers=settings.threads)
+        return score_videos(runner.run(plan, out, compute, progress=progress))
+
+    return make_anchors(collection, score)

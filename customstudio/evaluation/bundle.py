@@ -41,6 +41,10 @@ class Run:
         """A row a video: what it shows, its SHA-256, frames, size and frame rate."""
         return tables.read_table(self.path / "videos.parquet", tables.VIDEOS)
 
+    def video_rows(self) -> list[dict[str, Any]]:
+        """The rows of `videos` as dictionaries."""
+        return [{str(k): v for k, v in row.items()} for row in self.videos.to_dict("records")]
+
     @cached_property
     def curves(self) -> pd.DataFrame:
         """A value a frame, for the metrics that have one."""
@@ -104,7 +108,9 @@ def read_record(path: Path, kind: type[R]) -> R:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"{path.name} is damaged: {place}: {first['msg']}", where=str(path), fix="evaluate again"
+            f"{path.name} is damaged: {place}: {first['msg']}",
+            where=str(path),
+            fix="evaluate again",
         ) from error
 
 

@@ -84,6 +84,27 @@ def _read_tree(folder: Path, suite: Suite, references: Path | None, method: str)
     raise_all(problems)
     if not found:
         raise UserError("no videos in the folder", where=str(folder), fix=NEEDS)
+    return _collection(folder, suite, references, method, found)
+
+
+def jobs_of(suite: Suite, references: Path | None) -> Collection:
+    """All jobs of a suite with their references, and no videos yet.
+
+    Raises:
+        UserError: the suite has no published jobs.
+    """
+    if not suite.jobs:
+        raise UserError(
+            f"suite {suite.name} has no published jobs",
+            where="; ".join(suite.unpublished) or suite.name,
+            fix="give your own subjects with --references, or describe videos in a manifest",
+        )
+    return _collection(Path(), suite, references, "", {})
+
+
+def _collection(
+    folder: Path, suite: Suite, references: Path | None, method: str, found: Mapping[str, Path]
+) -> Collection:
     images = find_references(suite, references)
     items = [_item(suite, job, method, images, found.get(job.id)) for job in suite.jobs]
     items.sort(key=lambda item: item.job)

@@ -1,4 +1,4 @@
-"""Embed once: batches of fixed size across videos, and features of references and texts kept on disk."""
+"""Embed once: fixed batches across videos; features of references and texts kept on disk."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -34,9 +34,10 @@ class Engine:
     """Holds the networks of a plan and scores its chunks."""
 
     def __init__(self, plan: Plan, *, cache: Path, workers: int) -> None:
-        import torch
+        if plan.networks:
+            import torch
 
-        torch.set_num_threads(plan.settings.threads)
+            torch.set_num_threads(plan.settings.threads)
         self._plan, self._workers = plan, workers
         self._clock, self._notes = Clock(), set[str]()
         self._since = time.perf_counter()
@@ -206,9 +207,7 @@ class _ChunkWork:
                     self._keep(index, "faces.frames", np.hstack([column, found]))
         if "crops.frames" in self._features:
             with self._clock.stage("detector"):
-                boxes = in_smaller_batches(
-                    self._detect, frames, notes=self._notes
-                )
+                boxes = in_smaller_batches(self._detect, frames, notes=self._notes)
             transform = self._networks["dino"].transform
             for offset, (frame, here) in enumerate(zip(frames, boxes, strict=True)):
                 for x1, y1, x2, y2 in here:
@@ -218,20 +217,22 @@ class _ChunkWork:
 
     def _detect(self, frames: Array) -> Array:
         found = self._networks["detector"].find(list(frames))
-        boxes = np.empty(len(found), object)
-        boxes[:] = found
+        boxes: Array = np.empty(len(found), object)
+        for index, here in enumerate(found):
+            boxes[index] = here
         return boxes
 
     def _motion(self, index: int, last: Array | None, taken: Array) -> Array:
         frames = taken if last is None else np.concatenate([last[None], taken])
-        motion = partial(self._networks["flow"].motion)
+        motion = self._networks["flow"].motion
         with self._clock.stage("flow"):
             for start in range(0, len(frames) - 1, PAIR_BATCH):
                 stop = min(start + PAIR_BATCH, len(frames) - 1)
                 first, second = frames[start:stop], frames[start + 1 : stop + 1]
                 values = in_smaller_batches(motion, first, second, notes=self._notes)
                 self._keep(index, "flow.motion", values)
-        return frames[-1]
+        newest: Array = frames[-1]
+        return newest
 
     def _embed(self, role: str, images: Array) -> Array:
         with self._clock.stage(role):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from customstudio.evaluation.items import Item
-from customstudio.files import write_text
+from customstudio.files import write_bytes, write_text
 from customstudio.metrics.spec import Array
 
 
@@ -62,7 +62,7 @@ class ChunkResult:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     features: dict[str, Array] = field(default_factory=dict)
-    """`ITEM/FEATURE`, kept beside the journal where the run keeps features."""
+    """`METHOD|JOB|KIND|NAME`, kept beside the journal where the run keeps features."""
 
 
 def f32(value: float) -> float:
@@ -80,8 +80,6 @@ class Journal:
         """Make a chunk durable: features first, then the rows that say it is done."""
         if result.features:
             from safetensors.numpy import save
-
-            from customstudio.files import write_bytes
 
             write_bytes(self.features_path(result.chunk), save(result.features))
         document = {

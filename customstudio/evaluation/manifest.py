@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,17 @@ from customstudio.errors import UserError, did_you_mean, raise_all, some
 from customstudio.evaluation.items import Collection, Item, ItemSubject
 from customstudio.evaluation.records import SuiteUse
 from customstudio.records import digest
+from customstudio.suites.images import image_files
 from customstudio.suites.load import load_suite
-from customstudio.suites.references import find_references, images_in
+from customstudio.suites.references import data_dir, find_references
 from customstudio.suites.schema import Reference, Suite
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl")
 COLUMNS = ("path", "prompt", "subjects", "references", "seed", "method", "categories")
 """What is read; other columns are left alone. Lists are separated by `;`."""
 NO_SEED = "noseed"
+TOKENS = re.compile(r"<[^<>\s]+>\s*")
+"""Learnable tokens such as `<new1>`: text metrics use the plain prompt."""
 
 
 def read_manifest(
@@ -131,17 +135,18 @@ class _Reader:
         self, folder: Path, suite: Suite, references: Path | None, method: str | None
     ) -> None:
         self.folder, self.suite, self.method = folder.resolve(), suite, method
-        beside = folder / "references"
-        self.references = references or (beside if beside.is_dir() else None)
+        self.references = references or _usual_references(folder, suite)
         self._sets: dict[str, tuple[Reference, ...]] = {}
 
     def item(self, row: Mapping[str, Any], where: str) -> Item:
-        prompt = _text(row, "prompt", where)
+        prompt = TOKENS.sub("", _text(row, "prompt", where))
         subjects = self._subjects(row, where)
         pair = "+".join(subject.id for subject in subjects)
         seed = row.get("seed")
         if seed is not None and not str(seed).lstrip("-").isdigit():
-            raise UserError(f"seed {seed!r} is not a whole number", where=where, fix="for example 0")
+            raise UserError(
+                f"seed {seed!r} is not a whole number", where=where, fix="for example 0"
+            )
         categories = [subject.category or "unknown" for subject in subjects]
         return Item(
             method=self.method or _text(row, "method", where, default=self.folder.name),
@@ -209,12 +214,20 @@ class _Reader:
 
     def _images(self, name: str, where: str) -> tuple[Reference, ...]:
         if name not in self._sets:
-            looks_like_path = "/" in name or Path(name).suffix != ""
-            if looks_like_path:
-                self._sets[name] = images_in(self._inside(name, where))
-            else:
-                self._sets[name] = find_references([name], self.references)[name]
+            self._sets[name] = self._read_set(name, where)
         return self._sets[name]
+
+    def _read_set(self, name: str, where: str) -> tuple[Reference, ...]:
+        if "/" in name or Path(name).suffix:
+            path = self._inside(name, where)
+            files = image_files(path) if path.is_dir() else (path,) * path.exists()
+            return tuple(Reference(path=file) for file in files)
+        return find_references([name], self.references)[name]
+
+
+def _usual_references(folder: Path, suite: Suite) -> Path:
+    beside = folder / "references"
+    return beside if beside.is_dir() else data_dir(suite.name) / "refs"
 
 
 def _text(row: Mapping[str, Any], column: str, where: str, default: str | None = None) -> str:

@@ -117,7 +117,13 @@ def _digest(plan: Plan) -> str:
         {
             "suite": plan.collection.suite.digest,
             "items": [
-                [i.method, i.job, i.prompt, [[s.id, s.category] for s in i.subjects], i.path is None]
+                [
+                    i.method,
+                    i.job,
+                    i.prompt,
+                    [[s.id, s.category] for s in i.subjects],
+                    i.path is None,
+                ]
                 for i in plan.collection.items
             ],
             "references": {k: sorted(v.values()) for k, v in plan.references.items()},
@@ -184,7 +190,7 @@ def _references(
             UserError(
                 f"no reference images for {len(without)} of {len(hashes)} subjects",
                 where=some(without, 6),
-                fix="customstudio data fetch SUITE, or --references FOLDER (FOLDER/SUBJECT/00.jpg), "
+                fix="customstudio data fetch SUITE, or --references FOLDER (FOLDER/SUBJECT/0.jpg), "
                 "or --allow-missing to leave these subjects unscored",
             )
         )

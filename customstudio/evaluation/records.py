@@ -94,7 +94,7 @@ class RunInfo(Record):
     stages: dict[str, float] = {}
     """Seconds by stage: loading networks, waiting for frames, each network, scoring."""
     notes: tuple[str, ...] = ()
-    """What a reader should know: truncated prompts, frame rates off the suite's, smaller batches."""
+    """What a reader should know: truncated prompts, other frame rates, smaller batches."""
 
 
 class Estimate(Record):

@@ -1,4 +1,4 @@
-"""The one reducer: rows -> video -> pair -> suite, always in that order; intervals resample pairs."""
+"""The one reducer: rows -> video -> pair -> suite, in that order; intervals resample pairs."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -70,7 +70,7 @@ def key_infos(protocol: Protocol, metrics: Sequence[str]) -> list[KeyInfo]:
     infos = []
     for metric in metrics:
         spec = catalog.spec(metric)
-        for key in spec.keys():
+        for key in spec.keys:
             variant = next((v for v in spec.variants if key == f"{metric}.{v.name}"), None)
             infos.append(
                 KeyInfo(
@@ -178,9 +178,7 @@ def _by_category(rows: pd.DataFrame, keys: Sequence[KeyInfo]) -> list[Group]:
         with_category = np.array([name in list(c) for c in rows["categories"]])
         whole = rows["subject"].isna() & with_category
         chosen = whole & ~rows["metric"].isin(per_subject) | (of_subject == name)
-        groups.append(
-            Group(by="category", name=name, estimates=_estimates(rows[chosen], keys))
-        )
+        groups.append(Group(by="category", name=name, estimates=_estimates(rows[chosen], keys)))
     return groups
 
 

@@ -106,6 +106,12 @@ def run(
         return _finish(out, info, journal, plan.collection.root)
 
 
+def is_finished(out: Path) -> bool:
+    """Whether a folder holds a finished run or shard: then nothing needs to be loaded."""
+    path = out / "run.json"
+    return path.is_file() and read_record(path, RunInfo).status != "running"
+
+
 def merge(shards: Sequence[Path], out: Path) -> Run:
     """Join the shards of one run into a whole bundle: the same bytes as one uninterrupted run.
 
@@ -168,9 +174,7 @@ def _copy_features(source: Path, out: Path, chunk: int) -> None:
 
 
 def _differences(infos: Sequence[RunInfo]) -> list[str]:
-    places = sorted(
-        {f"{i.environment.device_name}, {i.settings.threads} threads" for i in infos}
-    )
+    places = sorted({f"{i.environment.device_name}, {i.settings.threads} threads" for i in infos})
     if len(places) == 1:
         return []
     return [f"computed in different places, so the last digits may differ: {'; '.join(places)}"]

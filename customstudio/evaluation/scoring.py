@@ -21,7 +21,7 @@ def score_video(
             scores = _unscored(declared, item, features)
         else:
             scores = catalog.score_function(metric)(features)
-        for key in declared.keys():
+        for key in declared.keys:
             score = scores[key]
             result.scores.append(_row(item, key, None, score.value))
             for subject, value in score.subjects.items():
@@ -36,11 +36,13 @@ def _unscored(declared: MetricSpec, item: Item, why: Unscored) -> dict[str, Scor
     if categories is not None and not any(s.category in categories for s in item.subjects):
         # What does not apply does not apply to a broken video either: the tables decide it.
         scores = SubjectScores(
-            {s.id: Unscored(f"not a {' or '.join(categories)}", applicable=False)
-             for s in item.subjects}
+            {
+                s.id: Unscored(f"not a {' or '.join(categories)}", applicable=False)
+                for s in item.subjects
+            }
         )
-        return dict.fromkeys(declared.keys(), Score.over_subjects(scores))
-    return dict.fromkeys(declared.keys(), Score(why))
+        return dict.fromkeys(declared.keys, Score.over_subjects(scores))
+    return dict.fromkeys(declared.keys, Score(why))
 
 
 def _row(item: Item, key: str, subject: str | None, value: float | Unscored) -> ScoreRow:

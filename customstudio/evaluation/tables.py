@@ -55,7 +55,9 @@ def write_tables(folder: Path, results: Iterable[ChunkResult], root: Path) -> No
     scores, videos, curves = [], [], []
     for result in results:
         scores += [vars(row) for row in result.scores]
-        videos += [{k: v for k, v in vars(row).items() if k in VIDEOS.names} for row in result.videos]
+        videos += [
+            {k: v for k, v in vars(row).items() if k in VIDEOS.names} for row in result.videos
+        ]
         curves += [dict(zip(CURVES.names, row, strict=True)) for row in result.curves]
     scores.sort(key=lambda r: (r["method"], r["job"], r["metric"], r["subject"] or ""))
     videos.sort(key=lambda r: (r["method"], r["job"]))
@@ -91,7 +93,8 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
             where=f"{path}: {', '.join(table.schema.names)}",
             fix="read it with the version that wrote it, or evaluate again",
         )
-    return table.to_pandas()
+    frame: pd.DataFrame = table.to_pandas()
+    return frame
 
 
 def videos_root(path: Path) -> Path | None:

@@ -1,0 +1,49 @@
+"""`customstudio metrics`: what the metrics claim."""
+
+import typer
+
+app = typer.Typer(help="The metrics and what they claim.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_metrics() -> None:
+    """Every metric and protocol."""
+    from rich.table import Table
+
+    from customstudio.cli.console import console
+    from customstudio.metrics import catalog
+
+    table = Table("metric", "version", "unit", "better", "source", box=None, pad_edge=False)
+    for name in catalog.METRICS:
+        spec = catalog.spec(name)
+        table.add_row(name, str(spec.version), spec.unit, spec.better, spec.source)
+    console.print(table)
+    console.print()
+    protocols = Table("protocol", "about", "metrics", box=None, pad_edge=False)
+    for protocol in catalog.PROTOCOLS.values():
+        protocols.add_row(protocol.id, protocol.about, ", ".join(protocol.metrics))
+    console.print(protocols)
+    for name, reason in catalog.LEFT_OUT.items():
+        console.print(f"left out: {name}: {reason}", markup=False)
+
+
+@app.command()
+def show(metric: str) -> None:
+    """One metric: definition, source, range, where we differ, variants."""
+    from customstudio.cli.console import console
+    from customstudio.metrics import catalog
+
+    spec = catalog.spec(metric)
+    low, high = ("unbounded" if bound is None else f"{bound:g}" for bound in spec.bounds)
+    lines = [
+        f"{spec.id}, version {spec.version}: {spec.title}",
+        f"  unit: {spec.unit}; range: {low} to {high}; better: {spec.better}",
+        f"  source: {spec.source}",
+        f"  features: {', '.join(spec.needs.values())}",
+    ]
+    if spec.differs:
+        lines.append(f"  where we differ: {spec.differs}")
+    if spec.applies_to:
+        lines.append(f"  only for subjects of: {', '.join(spec.applies_to)}")
+    lines += [f"  variant {spec.id}.{v.name}: {v.about}" for v in spec.variants]
+    console.print("\n".join(lines), markup=False)

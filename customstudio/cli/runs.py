@@ -1,0 +1,71 @@
+"""`customstudio merge`, `rescore`, `compare`, `report`: what is done with finished runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+RunArg = Annotated[Path, typer.Argument(help="A run's folder.")]
+RunsArg = Annotated[list[Path], typer.Argument(help="Folders of runs.")]
+OutOption = Annotated[Path, typer.Option(help="Folder of the new bundle.")]
+
+
+def merge(shards: RunsArg, out: OutOption) -> None:
+    """Join the shards of one run into a whole bundle."""
+    from customstudio.cli.results import print_run
+    from customstudio.evaluation.runner import merge as join
+
+    print_run(join(shards, out))
+
+
+def rescore(
+    run: RunArg,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the new bundle.", show_default="RUN-rescored")
+    ] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Metrics, separated by commas.", show_default="the run's")
+    ] = None,
+) -> None:
+    """Compute scores again from the features that a run kept."""
+    from customstudio.cli.results import print_run
+    from customstudio.evaluation.rescoring import rescore as score
+
+    chosen = [m.strip() for m in metrics.split(",") if m.strip()] if metrics else None
+    target = out or run.resolve().with_name(f"{run.resolve().name}-rescored")
+    print_run(score(run, metrics=chosen, out=target))
+
+
+def compare(
+    runs: RunsArg,
+    keys: Annotated[
+        str | None, typer.Option(help="Keys, separated by commas.", show_default="protocol's")
+    ] = None,
+    json_out: Annotated[
+        Path | None, typer.Option("--json", help="Also write the table as JSON.")
+    ] = None,
+) -> None:
+    """Paired differences between methods, with intervals and corrected p-values."""
+    from customstudio.cli.results import print_differences
+    from customstudio.evaluation.compare import compare as differences
+
+    chosen = [k.strip() for k in keys.split(",") if k.strip()] if keys else None
+    found = differences(runs, chosen)
+    if json_out:
+        import json
+
+        from customstudio.files import write_text
+
+        document = [difference.model_dump(mode="json") for difference in found]
+        write_text(json_out, json.dumps(document, indent=1) + "\n")
+    print_differences(found)
+
+
+def report(run: RunArg) -> None:
+    """Write a run's report again, for example with a newer CustomStudio."""
+    from customstudio.cli.console import console
+    from customstudio.evaluation.bundle import load_run
+    from customstudio.report.render import write_report
+
+    write_report(load_run(run).path)
+    console.print(f"report: {run / 'report.html'}", markup=False)

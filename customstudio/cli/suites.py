@@ -1,0 +1,141 @@
+"""`customstudio suites`: what there is to make, and whether the tables are sound."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The suites: list, show, jobs, check, export.", no_args_is_help=True)
+
+Name = Annotated[
+    str, typer.Argument(metavar="SUITE", help="A suite's name, `custom`, or an exported folder.")
+]
+PromptSet = Annotated[str | None, typer.Option(help="Another prompt set of the suite.")]
+References = Annotated[
+    Path | None, typer.Option(help="Folder with one folder of images a subject.")
+]
+Prompts = Annotated[
+    Path | None, typer.Option(help="Prompts of suite `custom`: a text or a CSV file.")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds of suite `custom`.")]
+
+
+@app.command(name="list")
+def list_() -> None:
+    """List the suites that come with the package."""
+    from customstudio.cli import suite_tables
+    from customstudio.cli.console import console
+    from customstudio.suites.load import SUITES, load_suite
+
+    console.print(suite_tables.overview([load_suite(name) for name in SUITES]))
+    console.print("custom: your own folder (--references DIR --prompts FILE)")
+
+
+@app.command()
+def show(
+    suite: Name,
+    prompt_set: PromptSet = None,
+    references: References = None,
+    prompts: Prompts = None,
+    seeds: Seeds = 1,
+    subjects: Annotated[bool, typer.Option("--subjects", help="Every subject.")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="Every pair.")] = False,
+    templates: Annotated[bool, typer.Option("--templates", help="Every prompt template.")] = False,
+) -> None:
+    """Show a suite: counts, types, sources, and what its source has not published."""
+    from customstudio.cli import suite_tables
+    from customstudio.cli.console import console
+    from customstudio.suites.choose import choose
+    from customstudio.suites.load import SUITES, load_declaration
+
+    chosen = choose(suite, prompt_set, references, prompts, seeds)
+    declaration = load_declaration(suite) if suite in SUITES else None
+    tables = (
+        (subjects, suite_tables.subjects),
+        (pairs, suite_tables.pairs),
+        (templates, suite_tables.templates),
+    )
+    console.print(suite_tables.heading(chosen))
+    if not (subjects or pairs or templates):
+        console.print(suite_tables.summary(chosen, declaration))
+    for wanted, table in tables:
+        if wanted:
+            console.print(table(chosen))
+
+
+@app.command()
+def jobs(
+    suite: Name,
+    prompt_set: PromptSet = None,
+    references: References = None,
+    prompts: Prompts = None,
+    seeds: Seeds = 1,
+    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
+) -> None:
+    """Print every video to make: `pair/prompt/seed`, its path, and its prompt."""
+    from customstudio.cli import suite_tables
+    from customstudio.cli.console import err
+    from customstudio.errors import UserError
+    from customstudio.suites.choose import choose, require_jobs
+
+    if json and csv:
+        raise UserError("--json and --csv at once", where="suites jobs", fix="choose one")
+    chosen = choose(suite, prompt_set, references, prompts, seeds)
+    require_jobs(chosen)
+    err.print(suite_tables.heading(chosen))
+    if json:
+        typer.echo(suite_tables.jobs_json(chosen))
+    elif csv:
+        typer.echo(suite_tables.jobs_csv(chosen), nl=False)
+    else:
+        typer.echo("\n".join(f"{job.id}\t{job.prompt}" for job in chosen.jobs))
+
+
+@app.command()
+def check(
+    suite: Annotated[str | None, typer.Argument(metavar="[SUITE]", help="All by default.")] = None,
+    references: References = None,
+) -> None:
+    """Check counts, types, provenance, digests and templates, and that the images are there."""
+    from customstudio.cli import suite_tables
+    from customstudio.cli.console import console
+    from customstudio.errors import raise_all
+    from customstudio.suites.check import check_suite
+    from customstudio.suites.load import SUITES, load_declaration, load_suite
+    from customstudio.suites.references import find_references, unreadable
+
+    problems = []
+    for name in [suite] if suite else SUITES:
+        declaration = load_declaration(name)
+        for prompt_set in declaration.prompt_sets:
+            chosen = load_suite(name, prompt_set=prompt_set)
+            problems += check_suite(chosen, declaration)
+            console.print(suite_tables.checked(chosen))
+        found = find_references(chosen, references)
+        problems += unreadable(found)
+        console.print(suite_tables.presence(chosen, found))
+    raise_all(problems)
+    console.print("the tables are sound")
+
+
+@app.command()
+def export(
+    suite: Name,
+    to: Annotated[Path, typer.Option(help="A new folder.")],
+    prompt_set: PromptSet = None,
+    references: References = None,
+    prompts: Prompts = None,
+    seeds: Seeds = 1,
+) -> None:
+    """Write a suite and its reference images as a Hugging Face dataset (Parquet)."""
+    from customstudio.cli import suite_tables
+    from customstudio.cli.console import console
+    from customstudio.suites.choose import choose
+    from customstudio.suites.hub import export as write
+
+    chosen = choose(suite, prompt_set, references, prompts, seeds)
+    write(chosen, to, references)
+    console.print(suite_tables.heading(chosen))
+    console.print(f"written to {to}; read it with datasets.load_dataset or load_exported")
+    console.print("before you upload it: README.md there lists the licences of the images")

@@ -1,0 +1,172 @@
+"""Compare runs: paired differences over pairs, with intervals and corrected p-values."""
+
+from collections.abc import Sequence
+from itertools import combinations, product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+
+from customstudio.errors import UserError
+from customstudio.evaluation.bundle import Run, load_run
+from customstudio.evaluation.reduce import SEED, interval, pair_means
+from customstudio.metrics import catalog
+from customstudio.metrics.spec import Array
+from customstudio.records import Record
+
+EXACT_PAIRS = 14
+"""Up to so many pairs, all sign patterns are tried; beyond, `PERMUTATIONS` random ones."""
+PERMUTATIONS = 20_000
+
+
+class Difference(Record):
+    """Second minus first, under one key, over the jobs that both scored."""
+
+    first: str
+    second: str
+    key: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    """95% bootstrap over pairs; None under five pairs."""
+    p: float | None
+    """Two-sided paired sign-flip permutation test over pairs."""
+    p_corrected: float | None
+    """Holm's correction over all comparisons of the call."""
+    pairs: int
+    videos: int
+
+
+def compare(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> list[Difference]:
+    """Paired differences between every two methods of the given runs.
+
+    Args:
+        paths: run bundles of the same suite and protocol.
+        keys: keys to compare; None: the protocol's headline keys that all runs have.
+
+    Raises:
+        UserError: fewer than two methods; other suites, protocols, metric versions or weights.
+    """
+    runs = [load_run(path) for path in paths]
+    _check(runs)
+    entries = [(_label(run, m, runs), run, m) for run in runs for m in run.info.methods]
+    if len(entries) < 2:
+        raise UserError(
+            "nothing to compare: one method in all",
+            where=", ".join(str(run.path) for run in runs),
+            fix="give two runs, or a run of a manifest with several methods",
+        )
+    protocol = catalog.protocol(runs[0].info.protocol)
+    chosen = keys or [protocol.key(m) for m in runs[0].info.metrics]
+    found = [
+        _difference((a[0], _values(a[1], a[2], key)), (b[0], _values(b[1], b[2], key)), key)
+        for a, b in combinations(entries, 2)
+        for key in chosen
+    ]
+    corrected = holm([d.p for d in found])
+    return [d.model_copy(update={"p_corrected": p}) for d, p in zip(found, corrected, strict=True)]
+
+
+def sign_flip_p(differences: Float[Array, "pairs"]) -> float:
+    """Two-sided p of a mean of paired differences under random signs.
+
+    >>> sign_flip_p(np.array([1.0, 1.0, 1.0, 1.0, 1.0]))
+    0.0625
+    """
+    count = len(differences)
+    if count <= EXACT_PAIRS:
+        signs = np.array(list(product((1.0, -1.0), repeat=count)))
+        extra = 0
+    else:
+        generator = np.random.default_rng(SEED)
+        signs = generator.choice([1.0, -1.0], size=(PERMUTATIONS, count))
+        extra = 1  # the observed pattern counts as one of the draws
+    means = np.abs(signs @ differences)
+    observed = abs(float(np.sum(differences)))
+    reached = int((means >= observed - 1e-12 * max(1.0, observed)).sum())
+    return (reached + extra) / (len(signs) + extra)
+
+
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """Holm's step-down correction; None stays None and does not count.
+
+    >>> holm([0.01, None, 0.04, 0.03])
+    [0.03, None, 0.06, 0.06]
+    """
+    order = sorted((p, i) for i, p in enumerate(p_values) if p is not None)
+    corrected: list[float | None] = [None] * len(p_values)
+    running = 0.0
+    for rank, (p, index) in enumerate(order):
+        running = max(running, min(1.0, p * (len(order) - rank)))
+        corrected[index] = running
+    return corrected
+
+
+def _check(runs: Sequence[Run]) -> None:
+    first = runs[0].info
+    for run in runs[1:]:
+        info = run.info
+        for what, mine, other in (
+            ("suites", first.suite.digest, info.suite.digest),
+            ("protocols", first.protocol, info.protocol),
+            ("weights", _weights(runs[0]), _weights(run)),
+            ("reference images", _images(runs[0]), _images(run)),
+            ("metric versions", *_shared_versions(first.metrics, info.metrics)),
+        ):
+            if mine != other:
+                raise UserError(
+                    f"runs of different {what} do not compare",
+                    where=f"{runs[0].path} and {run.path}",
+                    fix="evaluate both in the same way",
+                )
+
+
+def _weights(run: Run) -> dict[str, dict[str, str]]:
+    return {network.role: network.sha256 for network in run.info.networks}
+
+
+def _images(run: Run) -> dict[str, list[str]]:
+    return {name: sorted(hashes.values()) for name, hashes in run.info.references.items()}
+
+
+def _shared_versions(a: dict[str, int], b: dict[str, int]) -> tuple[object, object]:
+    shared = a.keys() & b.keys()
+    return {m: a[m] for m in shared}, {m: b[m] for m in shared}
+
+
+def _label(run: Run, method: str, runs: Sequence[Run]) -> str:
+    everywhere = [m for r in runs for m in r.info.methods]
+    return method if everywhere.count(method) == 1 else f"{method} ({run.path.name})"
+
+
+def _values(run: Run, method: str, key: str) -> pd.DataFrame:
+    scores, videos = run.scores, run.videos
+    mine = scores[
+        (scores["method"] == method) & (scores["metric"] == key) & scores["subject"].isna()
+    ]
+    return mine.merge(videos[["method", "job", "pair"]], on=["method", "job"])
+
+
+def _difference(
+    first: tuple[str, pd.DataFrame], second: tuple[str, pd.DataFrame], key: str
+) -> Difference:
+    (name_a, a), (name_b, b) = first, second
+    both = a[a["value"].notna()].merge(
+        b[b["value"].notna()][["job", "value"]], on="job", suffixes=("", "_second")
+    )
+    both["value"] = both["value_second"].astype("float64") - both["value"].astype("float64")
+    means = pair_means(both).to_numpy()
+    low, high = interval(means) or (None, None)
+    return Difference(
+        first=name_a,
+        second=name_b,
+        key=key,
+        difference=float(means.mean()) if len(means) else None,
+        low=low,
+        high=high,
+        p=sign_flip_p(means) if len(means) else None,
+        p_corrected=None,
+        pairs=len(means),
+        videos=len(both),
+    )

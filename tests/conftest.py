@@ -1,0 +1,48 @@
+"""Media for tests: small videos written once a session, and real ones where they are at hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_media() -> Path:
+    """The folder of real videos and reference images beside the repository."""
+    folder = ROOT.parent / "shared" / "media"
+    if not folder.is_dir():
+        pytest.skip("no folder of real media beside the repository")
+    return folder
+
+
+def moving_picture(frames: int, height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
+    """Smooth colours that drift, with the frame's number as a bar of white on black at the top."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.random((frames + height // 8 + 2, width // 8 + 2, 3))
+    smooth = (coarse[:, :-1] + coarse[:, 1:])[:, :, :] / 2
+    video = np.zeros((frames, height, width, 3), np.uint8)
+    for at in range(frames):
+        block = np.kron(smooth[at : at + height // 8 + 1], np.ones((8, 8, 1)))
+        video[at] = (255 * block[:height, :width]).astype(np.uint8)
+        video[at, : max(1, height // 8)] = 0
+        video[at, : max(1, height // 8), : (at + 1) * width // (frames + 1)] = 255
+    return video
+
+
+@pytest.fixture(scope="session")
+def small_frames() -> NDArray[np.uint8]:
+    """Twelve frames of 64x48 pixels."""
+    return moving_picture(12, 48, 64)
+
+
+@pytest.fixture(scope="session")
+def small_mp4(tmp_path_factory: pytest.TempPathFactory, small_frames: NDArray[np.uint8]) -> Path:
+    """The twelve frames as H.264 at 8 Hz."""
+    from customstudio.media.video import write_video
+
+    path = tmp_path_factory.mktemp("media") / "small.mp4"
+    write_video(path, small_frames, 8.0)
+    return path
