@@ -38,9 +38,10 @@ def write_video(
         stream.pix_fmt = "yuv420p"
         stream.codec_context.thread_count = 1
         for frame in frames:
-            size = size or frame.shape
-            _check(frame, size)
-            stream.height, stream.width = size[:2]
+            _check(frame, size or frame.shape)
+            if size is None:
+                size = frame.shape
+                stream.height, stream.width = size[:2]
             for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame))):
                 container.mux(packet)
         if size is None:

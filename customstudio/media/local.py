@@ -71,6 +71,10 @@ class LocalFile(io.RawIOBase):
         """The little-endian number of `count` bytes at `offset`."""
         return int.from_bytes(self.at(offset, count), "little")
 
+    def big(self, offset: int, count: int) -> int:
+        """The big-endian number of `count` bytes at `offset`."""
+        return int.from_bytes(self.at(offset, count), "big")
+
     def close(self) -> None:
         self._file.close()
         super().close()
@@ -88,7 +92,7 @@ def open_local(path: Path, limits: Limits, clock: Clock) -> Iterator[LocalFile]:
         _refuse_irregular(os.stat(path).st_mode)
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        refuse_unopened(error)
+        _refuse_unopened(error)
     status = os.fstat(handle)
     with LocalFile(handle, status.st_size, clock) as file:
         _refuse_irregular(status.st_mode)
@@ -99,12 +103,20 @@ def open_local(path: Path, limits: Limits, clock: Clock) -> Iterator[LocalFile]:
         yield file
 
 
-def refuse_unopened(error: OSError | ValueError) -> NoReturn:
-    """Turn what the system says of a path into a reason.
+def is_folder(path: Path) -> bool:
+    """Whether a path is an existing folder.
 
     Raises:
-        MediaError: always.
+        MediaError: there is nothing, or it cannot be looked at.
     """
+    try:
+        return stat.S_ISDIR(os.stat(path).st_mode)
+    except (OSError, ValueError) as error:
+        _refuse_unopened(error)
+
+
+def _refuse_unopened(error: OSError | ValueError) -> NoReturn:
+    """Turn what the system says of a path into a reason."""
     if not isinstance(error, OSError):
         raise MediaError("the path holds a character that no file name can have") from error
     if error.errno == errno.ELOOP:

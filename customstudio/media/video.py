@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from customstudio.media import container, folder, webp
 from customstudio.media.encode import write_video
+from customstudio.media.index import read_index
 from customstudio.media.limits import DEFAULT_LIMITS, Clock, Limits, MediaError
-from customstudio.media.local import open_local
+from customstudio.media.local import is_folder, open_local
 from customstudio.media.reader import Frames, Index, VideoReader, reasons
 from customstudio.media.sniff import HEAD_BYTES, video_kind
 from customstudio.media.whole import check_whole
@@ -56,7 +57,7 @@ def open_video(
     clock = Clock(limits.decode_seconds)
     with ExitStack() as stack:
         with clock, reasons():
-            if path.is_dir():
+            if is_folder(path):
                 index, frames = folder.read(path, limits, clock, fps)
             else:
                 index, frames = _read_file(path, limits, clock, stack)
@@ -81,5 +82,5 @@ def _read_file(path: Path, limits: Limits, clock: Clock, stack: ExitStack) -> tu
     check_whole(file, kind, limits)
     if kind == "webp":
         return webp.read(file, limits)
-    index = container.read_index(file, kind, limits)
+    index = read_index(file, kind, limits)
     return index, container.read_frames(file, kind, limits, index)

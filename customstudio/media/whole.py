@@ -5,8 +5,8 @@ its author's would get a score, so the boxes' own sizes are held against the fil
 """
 
 from collections.abc import Callable
-from struct import unpack
 
+from customstudio.media.boxes import check_boxes
 from customstudio.media.limits import Limits, MediaError
 from customstudio.media.local import LocalFile
 from customstudio.media.sniff import Kind
@@ -38,24 +38,6 @@ def webp_durations(file: LocalFile) -> list[int]:
             durations.append(file.little(at + 20, 3))
         at += 8 + size + size % 2
     return durations
-
-
-def _mov(file: LocalFile, limits: Limits) -> None:
-    at, names = 0, set()
-    while at + 8 <= file.size:
-        size, name = unpack(">I4s", file.at(at, 8))
-        if size == 1:
-            size = int.from_bytes(file.at(at + 8, 8), "big")
-        elif size == 0:
-            size = file.size - at
-        if size < 8:
-            raise MediaError(f"corrupt: a box of {size} bytes at byte {at}")
-        if at + size > file.size:
-            raise MediaError(f"cut short: {at + size:,} bytes are declared, {file.size:,} are here")
-        names.add(name)
-        at += size
-    if b"moov" not in names:
-        raise MediaError("cut short or unfinished: it has no index (moov)")
 
 
 def _matroska(file: LocalFile, limits: Limits) -> None:
@@ -128,7 +110,7 @@ def _skip_blocks(file: LocalFile, at: int) -> int:
 
 
 _WALKS: dict[Kind, Callable[[LocalFile, Limits], None]] = {
-    "mov": _mov,
+    "mov": lambda file, limits: check_boxes(file),
     "matroska": _matroska,
     "avi": _riff,
     "gif": _gif,
