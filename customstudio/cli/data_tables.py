@@ -54,10 +54,11 @@ def by_subject(suite: Suite, inventory: Inventory, found: Mapping[str, State]) -
     """A row a subject: images by state, how many its source has, and where they came from."""
     names = ("subject", "ok", "changed", "missing", "unrecorded", "masks", "in source", "from")
     table = Table(*names, box=None, header_style="bold", pad_edge=False)
+    table.columns[0].no_wrap = True
     for subject in suite.subjects.values():
         images = [state for path, state in found.items() if _is(path, "refs", subject)]
         masks = [state for path, state in found.items() if _is(path, "masks", subject)]
-        number = Counter(images + [state for state in masks if state != "ok"])
+        number: Counter[str] = Counter(images + [state for state in masks if state != "ok"])
         cells = [Text(str(number[state]), style=MARKS[state] if number[state] else "dim")
                  for state in MARKS]  # fmt: skip
         origins = sorted({entry.source for entry in inventory.of_subject(subject.id).values()})
@@ -94,9 +95,11 @@ def bars() -> Iterator[Progress]:
 def _source(source: Source, subjects: list[Subject]) -> Text:
     revision = f"revision {source.revision}" if source.revision else "no revision to pin"
     how = "fetched by you: see below" if source.kind == "manual" else revision
-    known = [subject.n_images for subject in subjects if subject.n_images]
+    known = sum(subject.n_images or 0 for subject in subjects)
+    exact = all(subject.n_images_status == "exact" for subject in subjects)
+    images = f"{known} images" if exact else f"at least {known} images"
     lines = [
-        f"{source.dataset}: {len(subjects)} subjects, {sum(known)} images known ({how})",
+        f"{source.dataset}: {len(subjects)} subjects, {images if known else 'images'} ({how})",
         f"  from           {source.home}",
         f"  size           {source.size}",
         f"  licence        {source.licence}",

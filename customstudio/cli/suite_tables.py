@@ -140,7 +140,9 @@ def _row(job: Job) -> dict[str, Any]:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(*names, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for position, name in enumerate(names):
+        table.add_column(name, no_wrap=position == 0)
     for row in rows:
         # Text: `[pet, pet]` would be taken for markup.
         table.add_row(*[Text(cell) for cell in row])

@@ -60,7 +60,8 @@ def show(
         console.print(suite_tables.summary(chosen, declaration))
     for wanted, table in tables:
         if wanted:
-            console.print(table(chosen))
+            # Piped, a row is one line, whatever its length.
+            console.print(table(chosen), width=None if console.is_terminal else 500)
 
 
 @app.command()

@@ -66,16 +66,6 @@ def download(
     return found
 
 
-def size_of(url: str) -> int | None:
-    """The size in bytes that the server announces, or None where it does not answer."""
-    try:
-        with _open(url, {}, method="HEAD") as response:
-            length = response.headers.get("Content-Length")
-            return int(length) if length else None
-    except (*_BROKEN, ValueError):
-        return None
-
-
 def _continue(url: str, part: Path, advance: Advance) -> None:
     """Fetch the rest of a file into `part`; raises what broke the connection."""
     have, validator, total = _progress(part)
@@ -139,11 +129,11 @@ def _open_part(part: Path, start: int) -> IO[bytes]:
     return file
 
 
-def _open(url: str, headers: dict[str, str], method: str = "GET") -> Any:
+def _open(url: str, headers: dict[str, str]) -> Any:
     if not url.startswith(("https://", "http://")):
         raise ValueError(f"not an HTTP address: {url}")
     agent = {"User-Agent": "customstudio", "Accept-Encoding": "identity"}
-    request = urllib.request.Request(url, headers=agent | headers, method=method)
+    request = urllib.request.Request(url, headers=agent | headers)
     return urllib.request.urlopen(request, timeout=TIMEOUT)
 
 

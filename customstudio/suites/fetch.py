@@ -61,7 +61,12 @@ def fetch(
             return copy_from(local, folder, subjects, inventory, layout)
         inventory = _adopt(folder, subjects, inventory)
         for source in declaration.sources:
-            mine = [s for s in subjects if s.source_dataset == source.dataset]
+            mine = [
+                subject
+                for subject in subjects
+                if subject.source_dataset == source.dataset
+                and _may_come_from(source, subject.id, inventory)
+            ]
             inventory = _fetch_source(source, mine, folder, inventory, progress)
         return inventory
 
@@ -70,6 +75,11 @@ def is_whole(folder: Path, subject: str, inventory: Inventory) -> bool:
     """Whether a subject has recorded images and all of them are unchanged."""
     entries = inventory.of_subject(subject)
     return bool(entries) and all(state_of(folder, path, inventory) == "ok" for path in entries)
+
+
+def _may_come_from(source: Source, subject: str, inventory: Inventory) -> bool:
+    # Images of two origins (a local copy at another size, the originals) never mix in a subject.
+    return all(entry.source == source.id for entry in inventory.of_subject(subject).values())
 
 
 def _fetch_source(

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from customstudio.errors import UserError, raise_all
-from customstudio.files import write_bytes
+from customstudio.files import sha256_file, write_bytes
 from customstudio.suites.images import image_files, natural_order
 from customstudio.suites.inventory import (
     FileEntry,
@@ -97,10 +97,16 @@ def _files(local: Path, name: str, subject: str, layout: Layout) -> list[tuple[P
 
 
 def _check_conflict(folder: Path, copy: Copy, inventory: Inventory) -> None:
-    known = inventory.files.get(copy.to)
-    if known is not None and known.sha256 != copy.entry.sha256:
+    known, there = inventory.files.get(copy.to), folder / copy.to
+    if known is not None:
+        digest, origin = known.sha256, known.source
+    elif there.is_file():
+        digest, origin = sha256_file(there), "an unrecorded file"
+    else:
+        return
+    if digest != copy.entry.sha256:
         raise UserError(
-            "another image was recorded under this name",
-            where=f"{copy.file}, recorded in {folder / copy.to} from {known.source}",
+            "the data folder has another image of this name",
+            where=f"{copy.file}, against {there} ({origin})",
             fix="set CUSTOMSTUDIO_DATA to another folder: references of two origins never mix",
         )
