@@ -46,3 +46,47 @@ def small_mp4(tmp_path_factory: pytest.TempPathFactory, small_frames: NDArray[np
     path = tmp_path_factory.mktemp("media") / "small.mp4"
     write_video(path, small_frames, 8.0)
     return path
+
+
+@pytest.fixture(scope="session")
+def toy_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy networks: the real classes and file formats at tiny width, random values."""
+    from customstudio.weights.random_weights import write_random
+
+    folder = tmp_path_factory.mktemp("toys")
+    write_random(folder, toy=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of twelve small rendered videos of two methods, with references and categories."""
+    from PIL import Image
+
+    from customstudio.media.video import write_video
+
+    folder = tmp_path_factory.mktemp("videos")
+    rows = ["path,method,prompt,subjects,categories,seed"]
+    for number, subject in enumerate(("ann", "cat", "hat")):
+        target = folder / "references" / subject
+        target.mkdir(parents=True)
+        for image in range(3):
+            picture = moving_picture(1, 80, 96, seed=10 * number + image)[0]
+            Image.fromarray(picture).save(target / f"{image:02d}.png")
+    categories = {"ann": "person", "cat": "pet", "hat": "wearable item"}
+    pairs = (("ann", "cat"), ("cat", "hat"), ("ann", "hat"))
+    for seed, (pair, method) in enumerate((p, m) for p in pairs for m in ("one", "two") * 2):
+        name = f"{method}/{'-'.join(pair)}-{seed}.mp4"
+        write_video(folder / name, moving_picture(5 + seed % 3, 48, 64, seed=seed), 8.0)
+        kinds = ";".join(categories[s] for s in pair)
+        rows.append(f"{name},{method},a {pair[0]} and a {pair[1]},{';'.join(pair)},{kinds},{seed}")
+    (folder / "manifest.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests out of the user's caches, and the user's caches out of tests."""
+    folder = tmp_path_factory.getbasetemp() / "home"
+    for name in ("CACHE", "DATA", "WEIGHTS"):
+        monkeypatch.setenv(f"CUSTOMSTUDIO_{name}", str(folder / name.lower()))

@@ -21,6 +21,9 @@ CODECS = (
 )
 """The decoders that a file may ask for; FFmpeg's several hundred others stay shut."""
 
+# Where FFmpeg can only read the open file these change nothing: a second lock on the door.
+OPTIONS = {"protocol_whitelist": "none", "enable_drefs": "0", "codec_whitelist": CODECS}
+
 _BLOCK = 1 << 18
 
 
@@ -50,13 +53,8 @@ def read_frames(file: LocalFile, kind: Kind, limits: Limits, index: Index) -> Fr
 @contextmanager
 def opened(file: LocalFile, kind: Kind, limits: Limits) -> Iterator[InputContainer]:
     file.seek(0)
-    options = {
-        # Nothing of these is needed where only the open file can be read: a second lock.
-        "protocol_whitelist": "none",
-        "format_whitelist": kind if kind != "mov" else "mov,mp4,m4a,3gp,3g2,mj2",
-        "codec_whitelist": CODECS,
-        **_decoder_options(limits),
-    }
+    formats = {"format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2" if kind == "mov" else kind}
+    options = {**OPTIONS, **formats, **_decoder_options(limits)}
     with av.open(
         file, "r", format=kind, options=options, io_open=_refuse, buffer_size=_BLOCK
     ) as container:
