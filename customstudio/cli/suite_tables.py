@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from customstudio.cli.console import console
 from customstudio.suites.check import counts
 from customstudio.suites.declaration import Declaration
 from customstudio.suites.schema import Job, Reference, Suite
@@ -56,6 +57,11 @@ def summary(suite: Suite, declaration: Declaration | None) -> Group:
     parts += [Text(f"unpublished: {item}", style="yellow") for item in suite.unpublished]
     parts += [Text(f"note: {item}") for item in (declaration.notes if declaration else ())]
     return Group(*parts)
+
+
+def listing() -> Console:
+    """Where long tables go: when piped, a row is one line, whatever its length."""
+    return console if console.is_terminal else Console(width=500, highlight=False)
 
 
 def subjects(suite: Suite) -> Table:

@@ -60,8 +60,7 @@ def show(
         console.print(suite_tables.summary(chosen, declaration))
     for wanted, table in tables:
         if wanted:
-            # Piped, a row is one line, whatever its length.
-            console.print(table(chosen), width=None if console.is_terminal else 500)
+            suite_tables.listing().print(table(chosen))
 
 
 @app.command()

@@ -1,0 +1,5 @@
+"""`python -m customstudio` is `customstudio`."""
+
+from customstudio.cli.main import main
+
+main()
