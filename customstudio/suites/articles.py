@@ -10,7 +10,7 @@ _SILENT_H = re.compile(r"(hour|honest|hono|heir)", re.IGNORECASE)
 # Spelled letter by letter, a name of a letter that starts with a vowel: an LED, a UFO.
 _SPELLED = re.compile(r"[A-Z]{2,}\b|[A-Z](?=[-\d])")
 _VOWEL_NAMES = "AEFHILMNORSX"
-_VOWEL_NUMBERS = re.compile(r"(8|11\b|18\b)")
+_VOWEL_NUMBERS = re.compile(r"(8|11(?!\d)|18(?!\d))")
 
 
 def article(phrase: str) -> str:

@@ -83,7 +83,8 @@ def with_subjects(suite: Suite, rule: FromReferences, references: Path) -> Suite
         )
         for name in names
     }
-    return suite.model_copy(update={"subjects": subjects, "pairs": pairs})
+    # Not model_copy: it would copy a digest and jobs that were computed before.
+    return Suite.model_validate({**dict(suite), "subjects": subjects, "pairs": pairs})
 
 
 def noun_of(folder: str) -> str:

@@ -168,7 +168,7 @@ def _raise_if_final(url: str, part: Path, error: Exception, attempt: int) -> Non
     if attempt == ATTEMPTS:
         have = part.stat().st_size if part.exists() else 0
         raise UserError(
-            f"the download broke off {ATTEMPTS} times: {error}",
+            f"the download failed {ATTEMPTS} times: {error}",
             where=f"{url} ({have:,} bytes are kept)",
             fix="run the same command again: it goes on from there",
         ) from error
