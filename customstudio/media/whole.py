@@ -11,6 +11,8 @@ from customstudio.media.limits import Limits, MediaError
 from customstudio.media.local import LocalFile
 from customstudio.media.sniff import Kind
 
+_SEGMENT = b"\x18\x53\x80\x67"
+
 
 def check_whole(file: LocalFile, kind: Kind, limits: Limits) -> None:
     """Return when every outer box of the file ends inside it.
@@ -43,30 +45,28 @@ def webp_durations(file: LocalFile) -> list[int]:
 def _matroska(file: LocalFile, limits: Limits) -> None:
     at = 0
     while at < file.size:
-        identifier = file.at(at, 4)
-        at += 4
-        size, width = _ebml_size(file, at)
-        if identifier == b"\x18\x53\x80\x67":
-            # A size of all ones is a live recording's: its end is not declared anywhere.
-            if size != (1 << 7 * width) - 1 and at + width + size > file.size:
-                declared = at + width + size
+        width = _ebml_width(file, at)
+        name, at = file.at(at, width), at + width
+        width = _ebml_width(file, at)
+        # A size of all ones is a live recording's: its end is not declared anywhere.
+        largest = (1 << 7 * width) - 1
+        size, at = file.big(at, width) & largest, at + width
+        if name == _SEGMENT:
+            if size != largest and at + size > file.size:
                 raise MediaError(
-                    f"cut short: {declared:,} bytes are declared, {file.size:,} are here"
+                    f"cut short: {at + size:,} bytes are declared, {file.size:,} are here"
                 )
             return
-        if identifier != b"\x1a\x45\xdf\xa3" and identifier[0] != 0xEC:
-            break
-        at += width + size
+        at += size
     raise MediaError("corrupt or cut short: no Matroska segment follows the header")
 
 
-def _ebml_size(file: LocalFile, at: int) -> tuple[int, int]:
-    first = file.at(at, 1)[0]
-    width = 9 - first.bit_length()
+def _ebml_width(file: LocalFile, at: int) -> int:
+    """Bytes of the variable-length number at `at` (RFC 8794, section 4)."""
+    width = 9 - file.at(at, 1)[0].bit_length()
     if width > 8:
-        raise MediaError("corrupt: an element without a size")
-    value = int.from_bytes(file.at(at, width), "big")
-    return value & ((1 << 7 * width) - 1), width
+        raise MediaError(f"corrupt: no element begins at byte {at:,}")
+    return width
 
 
 def _riff(file: LocalFile, limits: Limits) -> None:

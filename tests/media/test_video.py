@@ -1,5 +1,6 @@
 """Frames, order, times and colours of every accepted format."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from customstudio.media.video import MediaError, open_video, read_video, write_video
+from customstudio.media.limits import Clock
+from customstudio.media.video import Limits, MediaError, open_video, read_video, write_video
 
 Frames = NDArray[np.uint8]
 
@@ -97,6 +99,31 @@ def test_transparency_lies_over_white(
     share = alpha / 255.0
     wanted = np.rint(small_frames * share + 255 * (1 - share)).astype(int)
     assert np.abs(read_video(path).frames.astype(int) - wanted).mean() <= bound
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize(("tag", "red", "blue"), [(1, 0.2126, 0.0722), (5, 0.299, 0.114)])
+def test_colours_by_the_matrix_and_range_of_the_file(
+    tag: int, red: float, blue: float, full_range: bool, tmp_path: Path
+) -> None:
+    """BT.709 and BT.601 as ITU-R writes them, in double precision."""
+    colour = np.array([200.0, 60.0, 90.0])
+    luma = red * colour[0] + (1 - red - blue) * colour[1] + blue * colour[2]
+    chroma = (colour[2] - luma) / (2 - 2 * blue), (colour[0] - luma) / (2 - 2 * red)
+    scale, offset, spread = (1, 0, 1) if full_range else (219 / 255, 16, 224 / 255)
+    planes = [round(offset + luma * scale), *(round(128 + part * spread) for part in chroma)]
+    flat = np.concatenate([np.full(64 * 32 // part, value, np.uint8)
+                           for part, value in zip((1, 4, 4), planes, strict=True)])  # fmt: skip
+    frame = av.VideoFrame.from_ndarray(flat.reshape(48, 64), format="yuv420p")
+    path = tmp_path / "flat.mp4"
+    with av.open(path, "w") as output:
+        stream = output.add_stream("libx264", rate=8, options={"qp": "0"})
+        stream.height, stream.width, stream.pix_fmt = 32, 64, "yuv420p"
+        stream.codec_context.colorspace, stream.codec_context.color_range = tag, 1 + full_range
+        frame.colorspace, frame.color_range = tag, 1 + full_range
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    assert np.abs(read_video(path).frames - colour).max() <= 3.5
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
@@ -195,6 +222,55 @@ def test_what_a_file_is_does_not_hang_on_its_name(small_mp4: Path, tmp_path: Pat
     assert np.array_equal(read_video(copy).frames, read_video(small_mp4).frames)
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "aac"), (".mkv", "aac"), (".avi", "mp2")])
+@pytest.mark.parametrize("seconds", [0.5, 4.0])
+def test_sound_of_another_length_changes_nothing(
+    suffix: str, codec: str, seconds: float, tmp_path: Path, small_frames: Frames
+) -> None:
+    path = tmp_path / f"sound{suffix}"
+    with av.open(path, "w") as output:
+        picture = output.add_stream("mpeg4", rate=8)
+        picture.height, picture.width, picture.pix_fmt = 48, 64, "yuv420p"
+        sound = output.add_stream(codec, rate=16000, layout="mono")
+        for frame in small_frames:
+            output.mux(picture.encode(av.VideoFrame.from_ndarray(frame)))
+        output.mux(picture.encode())
+        silence = np.zeros((1, int(16000 * seconds)), np.int16)
+        samples = av.AudioFrame.from_ndarray(silence, "s16", "mono")
+        samples.sample_rate = 16000
+        resampler = av.AudioResampler(
+            sound.codec_context.format, "mono", 16000, sound.codec_context.frame_size or 1024
+        )
+        for part in [*resampler.resample(samples), *resampler.resample(None)]:
+            output.mux(sound.encode(part))
+        output.mux(sound.encode())
+    video = read_video(path)
+    assert (len(video.frames), video.fps) == (12, 8.0)
+
+
+def test_stopping_early_closes_the_file(small_mp4: Path) -> None:
+    with open_video(small_mp4) as reader:
+        assert reader.count == 12
+        next(iter(reader))
+        assert str(small_mp4) in open_files()
+    assert str(small_mp4) not in open_files()
+
+
+def open_files() -> list[str]:
+    return [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+
+
+def test_only_time_inside_the_reader_counts(small_mp4: Path) -> None:
+    with open_video(small_mp4, Limits(decode_seconds=1.0)) as reader:
+        for _ in reader:
+            time.sleep(0.15)
+    clock = Clock(0.01)
+    with clock:
+        time.sleep(0.02)
+    with pytest.raises(MediaError, match=r"longer than 0\.01 s"):
+        clock.check()
+
+
 def test_threads_and_repeats_change_nothing(small_mp4: Path) -> None:
     once = read_video(small_mp4).frames.tobytes()
     with ThreadPoolExecutor(4) as pool:
@@ -230,7 +306,7 @@ def test_what_cannot_be_written_leaves_nothing(
 ) -> None:
     frames = [] if shape is None else [np.zeros(shape, np.uint8)]
     with pytest.raises(ValueError, match=reason):
-        write_video(tmp_path / "v.mp4", frames, 8)
+        write_video(tmp_path / "v.mp4", frames, 8.0)
     assert list(tmp_path.iterdir()) == []
 
 
