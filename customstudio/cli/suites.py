@@ -73,7 +73,7 @@ def jobs(
     json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
 ) -> None:
-    """Print every video to make: `pair/prompt/seed`, its path, and its prompt."""
+    """Print every video to make: its id (and path), prompt with tokens, plain prompt."""
     from customstudio.cli import suite_tables
     from customstudio.cli.console import err
     from customstudio.errors import UserError
@@ -89,7 +89,8 @@ def jobs(
     elif csv:
         typer.echo(suite_tables.jobs_csv(chosen), nl=False)
     else:
-        typer.echo("\n".join(f"{job.id}\t{job.prompt}" for job in chosen.jobs))
+        rows = ((job.id, job.prompt_with_tokens, job.prompt) for job in chosen.jobs)
+        typer.echo("\n".join("\t".join(row) for row in rows))
 
 
 @app.command()

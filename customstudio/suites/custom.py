@@ -84,7 +84,7 @@ def with_subjects(suite: Suite, rule: FromReferences, references: Path) -> Suite
         for name in names
     }
     # Not model_copy: it would copy a digest and jobs that were computed before.
-    return Suite.model_validate({**dict(suite), "subjects": subjects, "pairs": pairs})
+    return Suite.model_validate({**suite.model_dump(), "subjects": subjects, "pairs": pairs})
 
 
 def noun_of(folder: str) -> str:

@@ -7,7 +7,8 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -102,31 +103,34 @@ def _continue(url: str, part: Path, advance: Advance) -> None:
 
 def _receive(response: IO[bytes], part: Path, start: int, advance: Advance) -> None:
     # Not through `replacing`: these bytes must outlive a broken run.
-    with _open_part(part, start) as file:
+    with _writing(part):
+        file = part.open("r+b" if start else "wb", buffering=0)
+    with file:
+        with _writing(part):
+            file.truncate(start)
+            file.seek(start)
         while piece := response.read(PIECE):
-            try:
-                file.write(piece)
-            except OSError as error:
-                raise UserError(
-                    f"cannot write: {error.strerror}",
-                    where=f"{part} ({shutil.disk_usage(part.parent).free >> 20} MB free)",
-                    fix="free some space and run the same command again: it goes on from here",
-                ) from error
+            rest = memoryview(piece)
+            with _writing(part):
+                while rest:
+                    rest = rest[file.write(rest) :]
             advance(file.tell())
-        file.flush()
-        os.fsync(file.fileno())
+        with _writing(part):
+            os.fsync(file.fileno())
 
 
-def _open_part(part: Path, start: int) -> IO[bytes]:
+@contextmanager
+def _writing(part: Path) -> Iterator[None]:
+    """Tell the disk's errors from the connection's: both are OSErrors."""
     try:
-        file = part.open("r+b" if start else "wb")
+        yield
     except OSError as error:
+        free = shutil.disk_usage(part.parent).free >> 20
         raise UserError(
-            f"cannot write: {error.strerror}", where=str(part), fix="check the folder's rights"
+            f"cannot write: {error.strerror}",
+            where=f"{part} ({free:,} MB are free)",
+            fix="make room or check the folder's rights, then run the same command again",
         ) from error
-    file.seek(start)
-    file.truncate()
-    return file
 
 
 def _open(url: str, headers: dict[str, str]) -> Any:

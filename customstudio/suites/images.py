@@ -9,7 +9,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 
 
 class ImageSize(Record):
-    """Width and height in pixels, as stored (before any rotation by metadata)."""
+    """Width and height in pixels, upright as people see it."""
 
     width: int
     height: int
@@ -19,22 +19,23 @@ def inspect(path: Path) -> ImageSize:
     """Decode an image to its last pixel and return its size.
 
     Raises:
-        UserError: the file is missing, empty, not an image or cut off.
+        UserError: the file is missing, empty, not an image, too large or cut off.
     """
-    from PIL import Image, UnidentifiedImageError
+    from customstudio.media.image import open_image
+    from customstudio.media.limits import DEFAULT_LIMITS, MediaError
 
-    fix = "replace the file, or delete it to go without this image"
     try:
         if path.stat().st_size == 0:
-            raise UserError("an image file with zero bytes", where=str(path), fix=fix)
-        with Image.open(path) as image:
-            image.load()
-            return ImageSize(width=image.width, height=image.height)
-    except UnidentifiedImageError as error:
-        raise UserError("not an image", where=str(path), fix=fix) from error
-    # Pillow's decoders raise ValueError, SyntaxError and others on corrupt data.
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise UserError(f"unreadable image: {error}", where=str(path), fix=fix) from error
+            raise MediaError("it has zero bytes")
+        image = open_image(path, DEFAULT_LIMITS)
+    except (OSError, MediaError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UserError(
+            f"unreadable image: {reason}",
+            where=str(path),
+            fix="replace the file, or delete it to go without this image",
+        ) from error
+    return ImageSize(width=image.width, height=image.height)
 
 
 def natural_order(path: Path) -> tuple[tuple[int, int, str], ...]:

@@ -1,4 +1,4 @@
-"""What a suite is: subjects, pairs, prompt templates, seeds, a video spec; and the jobs they make."""
+"""What a suite is: subjects, pairs, prompt templates, seeds, a video spec, and their jobs."""
 
 from functools import cached_property
 from pathlib import Path

@@ -60,6 +60,7 @@ def test_jobs_for_scripts() -> None:
     assert len(lines) == 2720
     assert lines[0].split("\t") == [
         "decor_woodenpot+plant_flower1/T2-01/0",
+        "a <new1> wooden pot and a <new2> flower sitting on an antique table",
         "a wooden pot and a flower sitting on an antique table",
     ]
     rows = list(csv.DictReader(io.StringIO(run("suites", "jobs", "customstudio", "--csv").stdout)))
@@ -84,7 +85,7 @@ def test_own_folder(refs: Path, tmp_path: Path) -> None:
     prompts.write_text("a <c1> on a beach\n")
     own = ("custom", "--references", refs, "--prompts", prompts)
     lines = run("suites", "jobs", *own, "--seeds", "2").stdout.splitlines()
-    assert lines[0] == "pet_cat/p001/0\ta pet cat on a beach"
+    assert lines[0] == "pet_cat/p001/0\ta <new1> pet cat on a beach\ta pet cat on a beach"
     assert len(lines) == 4
     assert "custom suite" in run("suites", "show", *own).output
     assert run("suites", "export", *own, "--to", tmp_path / "out").exit_code == 0

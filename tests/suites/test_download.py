@@ -1,6 +1,8 @@
 """Downloads against a server on this machine: resumed, verified, never half-written."""
 
 import hashlib
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +96,24 @@ def test_busy_server_is_asked_again(web: Any, tmp_path: Path) -> None:
 def test_only_http(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="not an HTTP address"):
         download("file:///etc/hosts", tmp_path / "a", pause=0)
+
+
+@pytest.fixture
+def limit() -> Iterator[Callable[[int], None]]:
+    """Sets the size that no file may exceed: the system refuses the write, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_no_room_keeps_what_is_there(
+    web: Any, tmp_path: Path, limit: Callable[[int], None]
+) -> None:
+    web.files["/a"] = CONTENT
+    limit(60_000)
+    with pytest.raises(UserError, match="cannot write: File too large"):
+        download(f"{web.url}/a", tmp_path / "a", pause=0)
+    limit(2_000_000)
+    assert (tmp_path / "a.part").stat().st_size == 60_000
+    assert download(f"{web.url}/a", tmp_path / "a", pause=0) == DIGEST
+    assert web.ranges[-1] == ("/a", "bytes=60000-")

@@ -189,7 +189,7 @@ def test_server_with_a_broken_image(
     declaration = declare(suite, source("files", web.url + "/{folder}/{name}"))
     web.files = {f"/{name}": data for name, data in photos.items()}
     web.files["/dataset/cat/01.jpg"] = b"<html>please log in</html>"
-    with pytest.raises(UserError, match="not an image"):
+    with pytest.raises(UserError, match="unreadable image: not an image"):
         fetch(suite, declaration, tmp_path)
     assert list(every(tmp_path, suite)) == ["refs/pet_cat/00.jpg"]
 

@@ -83,7 +83,7 @@ def test_refused(suite: Suite, refs: Path, tmp_path: Path) -> None:
 
 def test_changed_tables_do_not_fit_their_digest(suite: Suite, refs: Path, tmp_path: Path) -> None:
     export(suite, tmp_path / "out", refs)
-    other = Suite.model_validate({**dict(suite), "prompts": {}})
+    other = Suite.model_validate({**suite.model_dump(), "prompts": {}})
     export(other, tmp_path / "other", refs)
     (tmp_path / "other" / "prompts.parquet").replace(tmp_path / "out" / "prompts.parquet")
     with pytest.raises(UserError, match="do not fit the digest"):

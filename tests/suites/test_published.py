@@ -125,7 +125,7 @@ def test_digest_follows_the_tables_and_the_prompt_set(customstudio: Suite) -> No
 def test_check_finds_what_is_wrong(customstudio: Suite) -> None:
     cat = customstudio.subjects["pet_cat"].model_copy(update={"evidence": "", "category": "toy"})
     subjects = {**customstudio.subjects, "pet_cat": cat}
-    damaged = Suite.model_validate({**dict(customstudio), "subjects": subjects})
+    damaged = Suite.model_validate({**customstudio.model_dump(), "subjects": subjects})
     found = [problem.what for problem in check_suite(damaged, load_declaration("customstudio"))]
     assert "pet_cat has no evidence" in found
     assert "pet_cat+pet_dog is not of type [pet, pet]" in found

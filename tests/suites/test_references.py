@@ -47,12 +47,9 @@ def test_unreadable_ones_are_all_listed(refs: Path, suite: Suite) -> None:
     (refs / "toy_duck" / "00.jpg").write_bytes(b"this is a text, not an image")
     (refs.parent / "masks" / "pet_cat" / "00.png").write_bytes(b"")
     problems = unreadable(find_references(suite, refs))
-    assert sorted(problem.what.split(":")[0] for problem in problems) == [
-        "an image file with zero bytes",
-        "an image file with zero bytes",
-        "not an image",
-        "unreadable image",
-    ]
+    assert len(problems) == 4
+    assert sum("zero bytes" in problem.what for problem in problems) == 2
+    assert {Path(problem.where).name for problem in problems} == {"00.jpg", "01.png", "00.png"}
 
 
 def test_real_references(shared_media: Path) -> None:
