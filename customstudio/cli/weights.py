@@ -16,7 +16,7 @@ Folder = Annotated[
 
 @app.command("list")
 def list_networks() -> None:
-    """Every network: where it comes from, licence, size, what is published of its bytes, used by."""
+    """Every network: its source, licence, size, published digest, and the metrics that use it."""
     from customstudio.cli.console import console
     from customstudio.weights.networks import manifest
 

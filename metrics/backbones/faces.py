@@ -1,0 +1,111 @@
+"""Faces: insightface's SCRFD detector and ArcFace recogniser.
+
+Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", ICLR 2022,
+arXiv:2105.04714; Deng et al., "ArcFace", CVPR 2019, arXiv:1801.07698. Part of the definition of
+`face_similarity` version 1: pack buffalo_l (det_10g, w600k_r50), one detection size of 640 x 640
+(the frame is scaled to fit and put in the upper left corner), score at least 0.5, non-maximum
+suppression at 0.4, alignment of five landmarks to 112 x 112. ONNX Runtime computes in float32
+whatever the run's precision, on CUDA where its CUDA build is installed.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from jaxtyping import Float, Float32, UInt8
+
+from customstudio.errors import UserError
+from customstudio.metrics.spec import Array
+
+if TYPE_CHECKING:
+    from customstudio.weights.store import Located
+
+SIZE, SCORE = 640, 0.5
+
+
+class Faces:
+    """A face detector and a face recogniser."""
+
+    def __init__(self, detector: Any, recogniser: Any, landmarks: Array) -> None:
+        self._detector, self._recogniser, self._landmarks = detector, recogniser, landmarks
+        detector.prepare(0, input_size=(SIZE, SIZE), det_thresh=SCORE)
+        self.dim = int(recogniser.get_feat(np.zeros((112, 112, 3), np.uint8)).shape[1])
+
+    def find(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces dim"]:
+        """Embeddings of the faces of an RGB frame, best detection first; not normalised."""
+        height, width = frame.shape[:2]
+        if max(height, width) >= SIZE * min(height, width):
+            return np.empty((0, self.dim), np.float32)  # no pixel would be left across
+        bgr = np.ascontiguousarray(frame[:, :, ::-1])  # OpenCV's order, which insightface expects
+        _, landmarks = self._detector.detect(bgr)
+        rows = []
+        for points in landmarks:
+            matrix = similarity(points, self._landmarks)
+            if matrix is not None:
+                aligned = cv2.warpAffine(bgr, matrix, (112, 112), borderValue=0.0)
+                rows.append(self._recogniser.get_feat(aligned)[0])
+        return np.array(rows, np.float32).reshape(-1, self.dim)
+
+
+def similarity(
+    points: Float[Array, "n 2"], targets: Float[Array, "n 2"]
+) -> Float[Array, "2 3"] | None:
+    """Rotation, scale and shift that bring points to targets with the least squared error.
+
+    Umeyama, IEEE TPAMI 13(4), 1991, equations 40 to 43. None where the points coincide.
+
+    >>> corner = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    >>> np.abs(similarity(corner, 2.0 * corner + 3.0)).round(9)
+    array([[2., 0., 3.],
+           [0., 2., 3.]])
+    """
+    points, targets = np.asarray(points, np.float64), np.asarray(targets, np.float64)
+    centre, aim = points.mean(0), targets.mean(0)
+    spread = (points - centre).var(0).sum()
+    if not np.isfinite(spread) or spread < 1e-12:
+        return None
+    covariance = (targets - aim).T @ (points - centre) / len(points)
+    left, values, right = np.linalg.svd(covariance)
+    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
+    turn = left @ np.diag(signs) @ right
+    scaled = turn * (values @ signs) / spread
+    return np.hstack([scaled, (aim - scaled @ centre)[:, None]])
+
+
+def load(located: "Located", *, device: str, precision: str, options: Mapping[str, bool]) -> Faces:
+    """Detector and recogniser from a located network; insightface's own download never runs."""
+    from insightface.utils.face_align import arcface_dst
+
+    detection, recognition = located.files.values()
+    detector = _model(detection, "detection", device)
+    if not detector.use_kps:
+        raise _wrong(detection, "it gives no landmarks")
+    return Faces(detector, _model(recognition, "recognition", device), arcface_dst)
+
+
+def _model(path: Path, task: str, device: str) -> Any:
+    import onnxruntime
+    from insightface.model_zoo import get_model
+
+    onnxruntime.set_default_logger_severity(3)
+    cuda = device.startswith("cuda")
+    here = cuda and "CUDAExecutionProvider" in onnxruntime.get_available_providers()
+    index = int(device.partition(":")[2] or 0)
+    first = [("CUDAExecutionProvider", {"device_id": index})] if here else []
+    try:
+        model = get_model(str(path), providers=[*first, "CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own have no common class
+        raise _wrong(path, str(error).splitlines()[0]) from error
+    if getattr(model, "taskname", None) != task:
+        raise _wrong(path, f"insightface takes it for {getattr(model, 'taskname', 'nothing')}")
+    return model
+
+
+def _wrong(path: Path, why: str) -> UserError:
+    return UserError(
+        f"not the expected ONNX network: {why}",
+        where=str(path),
+        fix="remove it and run `customstudio weights fetch` again",
+    )
