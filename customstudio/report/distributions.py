@@ -1,0 +1,124 @@
+"""Distributions: the values of all videos, as dots where they are few and as bars where many."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from customstudio.evaluation.records import KeyInfo
+from customstudio.metrics.spec import Array
+from customstudio.report.load import Bundle
+from customstudio.report.scale import WIDTH, Scale, Tick, axis, fitted, text_width
+from customstudio.report.text import count, number, visible
+from customstudio.report.whiskers import LABEL, MARGIN
+
+ROW, TALL = 56.0, 32.0
+FEW = 60
+"""Up to so many values each is a dot; above, they are counted in bars."""
+BARS, COLUMNS = 40, 56
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar, in pixels; or a dot, where it has no width."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True)
+class DistributionRow:
+    """One method's values."""
+
+    label: str
+    value: str
+    title: str
+    baseline: float
+    floor: float
+    bars: tuple[Bar, ...]
+    dots: tuple[Bar, ...]
+    mean: float | None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """One panel, in pixels."""
+
+    key: KeyInfo
+    height: float
+    floor: float
+    rows: tuple[DistributionRow, ...]
+    ticks: tuple[Tick, ...]
+    label: str
+
+
+def draw_distribution(bundle: Bundle, key: KeyInfo) -> Distribution:
+    """The panel of one key: the values of each method's videos on one axis."""
+    values = {
+        method.method: _values(bundle, method.method, key.key) for method in bundle.summary.methods
+    }
+    scale = axis([float(v) for each in values.values() for v in each], MARGIN, WIDTH - MARGIN)
+    rows = tuple(
+        _row(name, mine, scale, i * ROW) for i, (name, mine) in enumerate(values.items())
+    )
+    floor = len(rows) * ROW + 2
+    drawn = any(len(mine) for mine in values.values())
+    return Distribution(
+        key=key,
+        height=floor + (18 if drawn else 0),
+        floor=floor,
+        rows=rows,
+        ticks=scale.ticks() if drawn else (),
+        label=f"{key.title}, values of single videos: " + "; ".join(row.title for row in rows),
+    )
+
+
+def _values(bundle: Bundle, method: str, key: str) -> Float[Array, "videos"]:
+    found = bundle.values.get((method, key))
+    return np.sort(found.to_numpy()) if found is not None else np.empty(0)
+
+
+def _row(name: str, values: Float[Array, "videos"], scale: Scale, top: float) -> DistributionRow:
+    size = count(len(values), "video") if len(values) else "no value"
+    words = f"{visible(name)}: {size}"
+    if len(values):
+        low, middle, high = (float(v) for v in np.percentile(values, [0, 50, 100]))
+        words += f", from {number(low)} to {number(high)}, median {number(middle)}"
+    floor = top + 19 + TALL
+    return DistributionRow(
+        label=fitted(visible(name), WIDTH - 2 * MARGIN - text_width(size, LABEL) - 14, LABEL),
+        value=size,
+        title=words,
+        baseline=top + 13,
+        floor=floor,
+        bars=_bars(values, scale, floor) if len(values) > FEW else (),
+        dots=_dots(values, scale, floor) if len(values) <= FEW else (),
+        mean=scale.at(float(values.mean())) if len(values) else None,
+    )
+
+
+def _bars(values: Float[Array, "videos"], scale: Scale, floor: float) -> tuple[Bar, ...]:
+    counts, edges = np.histogram(values, bins=BARS, range=(scale.low, scale.high))
+    heights = counts / counts.max() * TALL
+    width = (scale.end - scale.start) / BARS
+    return tuple(
+        Bar(scale.at(float(edge)), round(floor - height, 2), width - 1, round(float(height), 2))
+        for edge, height in zip(edges[:-1], heights, strict=True)
+        if height > 0
+    )
+
+
+def _dots(values: Float[Array, "videos"], scale: Scale, floor: float) -> tuple[Bar, ...]:
+    columns = np.clip(
+        ((values - scale.low) / (scale.high - scale.low) * COLUMNS).astype(int), 0, COLUMNS - 1
+    )
+    tallest = int(np.bincount(columns).max()) if len(values) else 0
+    rise = min(6.0, TALL / max(tallest, 1))
+    seen: dict[int, int] = {}
+    dots = []
+    for column, value in zip(columns.tolist(), values.tolist(), strict=True):
+        level = seen[column] = seen.get(column, -1) + 1
+        dots.append(Bar(scale.at(value), round(floor - 4 - level * rise, 2), 0, 0))
+    return tuple(dots)

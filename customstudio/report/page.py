@@ -1,0 +1,215 @@
+"""Everything that the templates print, worked out beforehand: templates hold no arithmetic."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from customstudio.evaluation.records import Anchor, KeyInfo, MethodSummary
+from customstudio.metrics import catalog
+from customstudio.report.cards import Card, make_cards
+from customstudio.report.cells import Cell, best_method, make_cell
+from customstudio.report.curves import MEANS, Curve, MeanCurve, draw_mean, mean_curve
+from customstudio.report.distributions import Distribution, draw_distribution
+from customstudio.report.failures import Failures, find_failures, oddities, video_formats
+from customstudio.report.groups import Breakdown, make_breakdowns
+from customstudio.report.load import Bundle
+from customstudio.report.scale import Scale, axis
+from customstudio.report.text import count, number
+from customstudio.report.whiskers import SYMBOLS, Mini, Whiskers, draw_mini, draw_whiskers
+
+NO_ANCHORS = (
+    "No anchors were scored for this suite, so nothing here says how high or low a score can be: "
+    "`customstudio suites anchors` makes them."
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method or an anchor in a table of keys."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    minis: tuple[Mini | None, ...]
+    anchor: bool = False
+    symbol: str = ""
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Methods by keys."""
+
+    keys: tuple[KeyInfo, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class CurveSet:
+    """The mean curves of one key: a panel a method."""
+
+    key: KeyInfo
+    about: str
+    panels: tuple[tuple[str, str, Curve], ...]
+    """Method, number of videos in words, curve."""
+    open: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """All of a report."""
+
+    bundle: Bundle
+    title: str
+    facts: tuple[str, ...]
+    glance: tuple[str, ...]
+    headline: Table
+    variants: Table
+    whiskers: tuple[Whiskers, ...]
+    distributions: tuple[Distribution, ...]
+    breakdowns: tuple[Breakdown, ...]
+    cards: tuple[tuple[KeyInfo, tuple[Card, ...]], ...]
+    curves: tuple[CurveSet, ...]
+    failures: Failures
+    formats: tuple[tuple[str, str, int], ...]
+    notes: tuple[str, ...]
+    sources: dict[str, str]
+    """Metric -> where it was published, as far as this version knows it."""
+
+
+def make_page(bundle: Bundle, *, pictures: bool = True) -> Page:
+    """Work out a report; without `pictures` no video is opened."""
+    means = {place: mean_curve(rows) for place, rows in sorted(bundle.curve_rows.items())}
+    cards = make_cards(bundle, means) if pictures else ()
+    shown = {card.choice.key.key: card.choice.key for card in cards}
+    failures = find_failures(bundle)
+    return Page(
+        bundle=bundle,
+        title=_title(bundle),
+        facts=_facts(bundle),
+        glance=_glance(bundle, failures),
+        headline=_table(bundle, bundle.headline),
+        variants=_table(bundle, bundle.variants),
+        whiskers=tuple(draw_whiskers(bundle.summary, key) for key in bundle.headline),
+        distributions=tuple(draw_distribution(bundle, key) for key in bundle.headline),
+        breakdowns=make_breakdowns(bundle),
+        cards=tuple(
+            (key, tuple(card for card in cards if card.choice.key.key == name))
+            for name, key in shown.items()
+        ),
+        curves=_curve_sets(bundle, means),
+        failures=failures,
+        formats=video_formats(bundle),
+        notes=(*bundle.info.notes, *oddities(bundle)),
+        sources={metric: catalog.spec(metric).source for metric in _known(bundle)},
+    )
+
+
+def _title(bundle: Bundle) -> str:
+    methods = bundle.summary.methods
+    return methods[0].method if len(methods) == 1 else count(len(methods), "method")
+
+
+def _facts(bundle: Bundle) -> tuple[str, ...]:
+    info, videos = bundle.info, bundle.videos
+    suite = info.suite
+    label = f" ({suite.label})" if suite.label else ""
+    return (
+        f"suite {suite.name} {suite.version}{label}",
+        f"prompts {suite.prompt_set}",
+        f"protocol {info.protocol}",
+        f"{count(len(videos), 'video')} of {count(videos['pair'].nunique(), 'pair')}",
+        (info.finished or info.started)[:10],
+    )
+
+
+def _glance(bundle: Bundle, failures: Failures) -> tuple[str, ...]:
+    summary, total = bundle.summary, len(bundle.videos)
+    complete = f"All {total:,}" if total > 1 else "The only"
+    said = [
+        f"{complete} video{'s' if total > 1 else ''} have every score that applies to them."
+        if not failures.jobs
+        else f"{count(failures.jobs, 'video')} of {total:,} lack a headline score: "
+        "see coverage and failures.",
+        "Scores are means over pairs; the 95% intervals resample pairs, not videos "
+        f"({summary.bootstrap_resamples:,} bootstrap resamples), since videos of one pair share "
+        "subjects.",
+    ]
+    if not summary.anchors:
+        said.append(NO_ANCHORS)
+    if len(summary.methods) > 1:
+        said.append(
+            "Bold: full coverage, and an interval clear of all other methods'. Where intervals "
+            "overlap nobody is bold; `customstudio compare` tests paired differences."
+        )
+    return tuple(said)
+
+
+def _table(bundle: Bundle, keys: tuple[KeyInfo, ...]) -> Table:
+    summary = bundle.summary
+    best = {key.key: best_method(summary.methods, key) for key in keys}
+    scales = {key.key: _scale(bundle, key) for key in keys}
+    rows = [_method_row(method, keys, best, scales) for method in summary.methods]
+    rows += [_anchor_row(anchor, keys) for anchor in summary.anchors]
+    return Table(keys, tuple(rows))
+
+
+def _scale(bundle: Bundle, key: KeyInfo) -> Scale:
+    summary = bundle.summary
+    estimates = [method.overall[key.key] for method in summary.methods]
+    values = [v for e in estimates for v in (e.mean, e.low, e.high) if v is not None]
+    values += [a.values[key.key] for a in summary.anchors if key.key in a.values]
+    return axis(values, 3.0, 69.0)
+
+
+def _method_row(
+    method: MethodSummary,
+    keys: tuple[KeyInfo, ...],
+    best: Mapping[str, str | None],
+    scales: Mapping[str, Scale],
+) -> Row:
+    cells = tuple(
+        make_cell(
+            method.overall[key.key], method.coverage[key.key], best[key.key] == method.method
+        )
+        for key in keys
+    )
+    minis = tuple(draw_mini(method.overall[key.key], scales[key.key]) for key in keys)
+    return Row(method.method, cells, minis)
+
+
+def _anchor_row(anchor: Anchor, keys: tuple[KeyInfo, ...]) -> Row:
+    values = [anchor.values.get(key.key) for key in keys]
+    cells = tuple(
+        Cell(number(v), "", "", "") if v is not None else Cell("", "", "not measured", "")
+        for v in values
+    )
+    symbol = SYMBOLS[anchor.name]
+    return Row(anchor.name, cells, (None,) * len(keys), True, symbol, anchor.about)
+
+
+def _curve_sets(
+    bundle: Bundle, means: Mapping[tuple[str, str], MeanCurve | None]
+) -> tuple[CurveSet, ...]:
+    sets: list[CurveSet] = []
+    names = [method.method for method in bundle.summary.methods]
+    for key in bundle.headline:
+        found = {m: c for m in names if (c := means.get((m, key.key))) and len(c.mean) > 1}
+        panels = tuple(
+            (
+                name,
+                count(curve.videos, "video"),
+                draw_mean(curve, [other for n, other in found.items() if n != name]),
+            )
+            for name, curve in found.items()
+        )
+        if panels:
+            about = MEANS.get(key.metric, "score of each frame")
+            sets.append(CurveSet(key, about, panels, open=len(sets) < (6 if len(names) < 3 else 1)))
+    return tuple(sets)
+
+
+def _known(bundle: Bundle) -> tuple[str, ...]:
+    return tuple(
+        metric
+        for metric, version in bundle.info.metrics.items()
+        if metric in catalog.METRICS and catalog.spec(metric).version == version
+    )
