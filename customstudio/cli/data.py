@@ -50,6 +50,7 @@ def status(
     """Compare every image with its record: ok, changed, missing; exit status 1 if any is not ok."""
     from customstudio.cli import data_tables
     from customstudio.cli.console import console
+    from customstudio.cli.suite_tables import listing
     from customstudio.suites.inventory import read_inventory, states
     from customstudio.suites.load import load_declaration, load_suite
     from customstudio.suites.references import data_dir
@@ -60,7 +61,7 @@ def status(
     if json:
         typer.echo(data_tables.status_json(chosen, folder, found))
     else:
-        console.print(data_tables.by_subject(chosen, inventory, found))
+        listing().print(data_tables.by_subject(chosen, inventory, found))
         console.print(data_tables.summary(chosen, declaration, folder, inventory))
     if any(state in ("changed", "missing") for state in found.values()):
         raise typer.Exit(1)

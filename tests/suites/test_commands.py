@@ -91,6 +91,7 @@ def test_own_folder(refs: Path, tmp_path: Path) -> None:
     assert run("suites", "export", *own, "--to", tmp_path / "out").exit_code == 0
     again = run("suites", "jobs", tmp_path / "out").stdout.splitlines()
     assert again[0] == lines[0]
+    assert "the tables are sound" in run("suites", "check", tmp_path / "out").output
     assert "--references DIR --prompts FILE" in error("suites", "show", "custom").fix
     assert "its own prompts" in error("suites", "show", "vcd", "--prompts", prompts).what
 
