@@ -1,75 +1,71 @@
 """The columns of an exported suite, as Hugging Face features."""
 
-from datasets import Features, Image, List, Value
+from typing import TYPE_CHECKING, Any
 
-_TEXT, _INT, _BOOL = Value("string"), Value("int64"), Value("bool")
-_TEXTS = List(Value("string"))
+if TYPE_CHECKING:
+    from datasets import Features
 
-_COLUMNS = {
+Kind = str | dict[str, str]
+"""A type of `datasets.Value`, `image`, a type in brackets for a list of it, or a record."""
+
+_VIDEO = {"frames": "int64", "fps": "float64", "width": "int64", "height": "int64"}
+_COLUMNS: dict[str, dict[str, Kind]] = {
     "suite": {
-        "name": _TEXT,
-        "version": _TEXT,
-        "title": _TEXT,
-        "label": _TEXT,
-        "source": _TEXT,
-        "prompt_set": _TEXT,
-        "prompt_sets": _TEXTS,
-        "seeds": List(_INT),
-        "video": {"frames": _INT, "fps": Value("float64"), "width": _INT, "height": _INT},
-        "unpublished": _TEXTS,
-        "digest": _TEXT,
+        **dict.fromkeys(("name", "version", "title", "label", "source", "prompt_set"), "string"),
+        "prompt_sets": "[string]",
+        "seeds": "[int64]",
+        "video": _VIDEO,
+        "unpublished": "[string]",
+        "digest": "string",
     },
     "subjects": {
-        "id": _TEXT,
-        "class_noun": _TEXT,
-        "prompt_noun": _TEXT,
-        "category": _TEXT,
-        "source_dataset": _TEXT,
-        "source_path": _TEXT,
-        "n_images": _INT,
-        "n_images_status": _TEXT,
-        "licence": _TEXT,
-        "evidence": _TEXT,
+        **dict.fromkeys(("id", "class_noun", "prompt_noun", "category"), "string"),
+        **dict.fromkeys(("source_dataset", "source_path"), "string"),
+        "n_images": "int64",
+        **dict.fromkeys(("n_images_status", "licence", "evidence"), "string"),
     },
     "pairs": {
-        "id": _TEXT,
-        "subjects": _TEXTS,
-        "type": _TEXT,
-        "template_set": _TEXT,
-        "same_noun": _BOOL,
-        "evidence": _TEXT,
+        "id": "string",
+        "subjects": "[string]",
+        "type": "string",
+        "template_set": "string",
+        "same_noun": "bool",
+        "evidence": "string",
     },
     "prompts": {
-        "id": _TEXT,
-        "text": _TEXT,
-        "template_set": _TEXT,
-        "source": _TEXT,
-        "problems": _TEXTS,
+        **dict.fromkeys(("id", "text", "template_set", "source"), "string"),
+        "problems": "[string]",
     },
     "jobs": {
-        "id": _TEXT,
-        "pair": _TEXT,
-        "prompt_id": _TEXT,
-        "seed": _INT,
-        "prompt": _TEXT,
-        "prompt_with_tokens": _TEXT,
-        "subjects": _TEXTS,
+        **dict.fromkeys(("id", "pair", "prompt_id"), "string"),
+        "seed": "int64",
+        **dict.fromkeys(("prompt", "prompt_with_tokens"), "string"),
+        "subjects": "[string]",
     },
     "references": {
-        "subject": _TEXT,
-        "name": _TEXT,
-        "image": Image(),
-        "mask": Image(),
-        "licence": _TEXT,
-        "source": _TEXT,
+        **dict.fromkeys(("subject", "name"), "string"),
+        **dict.fromkeys(("image", "mask"), "image"),
+        **dict.fromkeys(("licence", "source"), "string"),
     },
 }
 
 
-def features(name: str) -> Features:
+def features(name: str) -> "Features":
     """The columns of one table.
 
     Raises:
         KeyError: there is no such table.
     """
-    return Features(_COLUMNS[name])
+    from datasets import Features
+
+    return Features({column: _feature(kind) for column, kind in _COLUMNS[name].items()})
+
+
+def _feature(kind: Kind) -> Any:
+    from datasets import Image, List, Value
+
+    if isinstance(kind, dict):
+        return {name: Value(value) for name, value in kind.items()}
+    if kind.startswith("["):
+        return List(Value(kind.strip("[]")))
+    return Image() if kind == "image" else Value(kind)
