@@ -174,5 +174,5 @@ def _raise_if_final(url: str, part: Path, error: Exception, attempt: int) -> Non
         raise UserError(
             f"the download failed {ATTEMPTS} times: {error}",
             where=f"{url} ({have:,} bytes are kept)",
-            fix="run the same command again: it goes on from there",
+            fix="check the network and run the same command again: it goes on from there",
         ) from error
