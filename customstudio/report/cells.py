@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from customstudio.evaluation.records import Coverage, Estimate, KeyInfo, MethodSummary
 from customstudio.evaluation.reduce import LEAST_PAIRS
+from customstudio.metrics.spec import NOT_APPLICABLE
 from customstudio.report.text import count, in_words, number, percent
 
 
@@ -20,10 +21,18 @@ class Cell:
     """Why there is no value, or no interval; empty where there is both."""
     size: str
     """`60 pairs, 2,400 videos`."""
+    pairs: str = ""
     coverage: str = ""
     failed: str = ""
     """`3 videos failed`; empty where none did."""
     best: bool = False
+    grave: bool = False
+    """The note tells of a failure, not of a score that does not apply or has too few pairs."""
+
+    @property
+    def tone(self) -> str:
+        """Class of the note."""
+        return "why" if self.grave else "faint"
 
 
 def make_cell(estimate: Estimate, coverage: Coverage | None = None, best: bool = False) -> Cell:
@@ -39,10 +48,12 @@ def make_cell(estimate: Estimate, coverage: Coverage | None = None, best: bool =
         mean=mean,
         interval=" to ".join(map(number, bounds)) if bounds else "",
         note=note,
+        pairs=count(estimate.pairs, "pair"),
         size=f"{count(estimate.pairs, 'pair')}, {count(estimate.videos, 'video')}",
         coverage=percent(coverage.share) if coverage else "",
         failed=f"{count(coverage.failed, 'video')} failed" if coverage and coverage.failed else "",
         best=best,
+        grave=not mean and not estimate.reason.startswith(NOT_APPLICABLE),
     )
 
 

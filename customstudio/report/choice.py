@@ -44,7 +44,7 @@ def choose_videos(bundle: Bundle) -> tuple[Choice, ...]:
     """Best, median and worst videos of each method under each chosen key."""
     keys, methods = choose_keys(bundle), bundle.summary.methods
     each = MOST_CARDS // max(1, len(keys) * len(methods))
-    ends = 3 if each >= 7 else 2 if each >= 5 else 1
+    ends = 2 if each >= 5 else 1
     return tuple(
         choice
         for key in keys

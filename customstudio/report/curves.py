@@ -107,5 +107,5 @@ def _panel(
         others=others,
         dots=tuple(points) if len(points) <= 32 else (),
         x_ticks=(Tick(x.at(0), "1", "middle"), Tick(x.at(last), str(last + 1), "end")),
-        y_ticks=y.ticks(3),
+        y_ticks=y.ticks(4),
     )

@@ -37,6 +37,8 @@ class DistributionRow:
     title: str
     baseline: float
     floor: float
+    widths: tuple[float, float]
+    """Room of label and value: lines stay out of the text."""
     bars: tuple[Bar, ...]
     dots: tuple[Bar, ...]
     mean: float | None
@@ -87,8 +89,10 @@ def _row(name: str, values: Float[Array, "videos"], scale: Scale, top: float) ->
         low, middle, high = (float(v) for v in np.percentile(values, [0, 50, 100]))
         words += f", from {number(low)} to {number(high)}, median {number(middle)}"
     floor = top + 19 + TALL
+    label = fitted(visible(name), WIDTH - 2 * MARGIN - text_width(size, LABEL) - 14, LABEL)
     return DistributionRow(
-        label=fitted(visible(name), WIDTH - 2 * MARGIN - text_width(size, LABEL) - 14, LABEL),
+        label=label,
+        widths=(text_width(label, LABEL), text_width(size, LABEL)),
         value=size,
         title=words,
         baseline=top + 13,
@@ -115,7 +119,7 @@ def _dots(values: Float[Array, "videos"], scale: Scale, floor: float) -> tuple[B
         ((values - scale.low) / (scale.high - scale.low) * COLUMNS).astype(int), 0, COLUMNS - 1
     )
     tallest = int(np.bincount(columns).max()) if len(values) else 0
-    rise = min(6.0, TALL / max(tallest, 1))
+    rise = min(6.0, (TALL - 8) / max(tallest, 1))
     seen: dict[int, int] = {}
     dots = []
     for column, value in zip(columns.tolist(), values.tolist(), strict=True):

@@ -1,6 +1,6 @@
 """Everything that the templates print, worked out beforehand: templates hold no arithmetic."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from customstudio.evaluation.records import Anchor, KeyInfo, MethodSummary
@@ -127,8 +127,8 @@ def _glance(bundle: Bundle, failures: Failures) -> tuple[str, ...]:
     said = [
         f"{complete} video{'s' if total > 1 else ''} have every score that applies to them."
         if not failures.jobs
-        else f"{count(failures.jobs, 'video')} of {total:,} lack a headline score: "
-        "see coverage and failures.",
+        else f"{failures.jobs:,} of {count(total, 'video')} without a headline score: see coverage and "
+        "failures.",
         "Scores are means over pairs; the 95% intervals resample pairs, not videos "
         f"({summary.bootstrap_resamples:,} bootstrap resamples), since videos of one pair share "
         "subjects.",
@@ -147,7 +147,10 @@ def _table(bundle: Bundle, keys: tuple[KeyInfo, ...]) -> Table:
     summary = bundle.summary
     best = {key.key: best_method(summary.methods, key) for key in keys}
     scales = {key.key: _scale(bundle, key) for key in keys}
-    rows = [_method_row(method, keys, best, scales) for method in summary.methods]
+    anchors = {
+        key.key: [a.values[key.key] for a in summary.anchors if key.key in a.values] for key in keys
+    }
+    rows = [_method_row(method, keys, best, scales, anchors) for method in summary.methods]
     rows += [_anchor_row(anchor, keys) for anchor in summary.anchors]
     return Table(keys, tuple(rows))
 
@@ -165,6 +168,7 @@ def _method_row(
     keys: tuple[KeyInfo, ...],
     best: Mapping[str, str | None],
     scales: Mapping[str, Scale],
+    anchors: Mapping[str, Sequence[float]],
 ) -> Row:
     cells = tuple(
         make_cell(
@@ -172,7 +176,10 @@ def _method_row(
         )
         for key in keys
     )
-    minis = tuple(draw_mini(method.overall[key.key], scales[key.key]) for key in keys)
+    minis = tuple(
+        draw_mini(method.overall[key.key], scales[key.key], anchors.get(key.key, ()))
+        for key in keys
+    )
     return Row(method.method, cells, minis)
 
 
@@ -203,7 +210,7 @@ def _curve_sets(
         )
         if panels:
             about = MEANS.get(key.metric, "score of each frame")
-            sets.append(CurveSet(key, about, panels, open=len(sets) < (6 if len(names) < 3 else 1)))
+            sets.append(CurveSet(key, about, panels, open=len(sets) < (4 if len(names) < 3 else 1)))
     return tuple(sets)
 
 

@@ -18,7 +18,9 @@ from customstudio.report.page import Page, make_page
 from customstudio.report.text import Raw
 
 TEMPLATES = Path(__file__).parent / "templates"
-TEX_COLUMNS = 5
+FIRST_REASONS = 6
+"""Reasons for not being official that every output shows at once; the rest unfolds, or is counted."""
+TEX_COLUMNS = 4
 """Keys side by side in LaTeX: with their intervals, more do not fit a page."""
 
 
@@ -42,15 +44,20 @@ def render_html(page: Page) -> str:
     html.filters["prose"] = _prose
     html.globals |= {"count": text.count, "percent": text.percent, "arrows": text.ARROWS}
     return html.get_template("report.html.j2").render(
-        page=page, style=Markup(style), style_sha256=allowed, directions=text.DIRECTIONS
+        page=page,
+        style=Markup(style),
+        style_sha256=allowed,
+        directions=text.DIRECTIONS,
+        first=FIRST_REASONS,
     )
 
 
 def render_markdown(page: Page) -> str:
     """The tables as GitHub-flavoured Markdown, to paste into an issue."""
     markdown = _environment(text.finalize_markdown, autoescape=False)
-    markdown.filters |= {"code": text.code, "raw": Raw}
-    return markdown.get_template("summary.md.j2").render(page=page, arrows=text.ARROWS)
+    markdown.filters |= {"code": text.code, "code_cell": text.code_cell, "raw": Raw}
+    markdown.globals |= {"count": text.count, "arrows": text.ARROWS}
+    return markdown.get_template("summary.md.j2").render(page=page, first=FIRST_REASONS)
 
 
 def render_latex(page: Page) -> str:
@@ -67,6 +74,7 @@ def render_latex(page: Page) -> str:
         comment_end_string="#>",
     )
     latex.filters["raw"] = Raw
+    latex.globals["count"] = text.count
     keys = page.headline.keys
     tables = -(-len(keys) // TEX_COLUMNS)
     width = -(-len(keys) // max(tables, 1))
@@ -76,6 +84,7 @@ def render_latex(page: Page) -> str:
         parts=[range(at, min(at + width, len(keys))) for at in range(0, len(keys), max(width, 1))],
         notes=notes,
         arrows=text.ARROWS,
+        first=FIRST_REASONS,
     )
 
 

@@ -102,22 +102,30 @@ def finalize_markdown(value: Any) -> Any:
     if isinstance(value, Raw) or type(value) is int:
         return value
     if isinstance(value, str):
-        return re.sub(r"([\\`*_\[\]<>|&~$#@!])", r"\\\1", visible(value))
+        plain = re.sub(r"([\\`*_\[\]<>|&~$#@!])", r"\\\1", visible(value))
+        return re.sub(r"(?i)(https?|ftp|www)([:.])", r"\1\\\2", plain)
     raise TypeError(f"a template shows {value!r}")
 
 
 def code(text: str) -> Raw:
     """A Markdown code span: the one place where no link, mention or tag comes to life.
 
-    A bar is escaped even there, since tables are cut into cells first.
-
     >>> code("a`b|c")
-    '``a`b\\\\|c``'
+    '``a`b|c``'
     """
     shown = visible(text).strip() or "(empty)"
     fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown[0] == "`" or shown[-1] == "`" else ""
-    return Raw(f"{fence}{pad}{shown}{pad}{fence}".replace("|", "\\|"))
+    return Raw(f"{fence}{pad}{shown}{pad}{fence}")
+
+
+def code_cell(text: str) -> Raw:
+    """A code span in a table, which is cut into cells at bars before code is looked for.
+
+    >>> code_cell("a|b")
+    '`a\\\\|b`'
+    """
+    return Raw(code(text).replace("|", "\\|"))
 
 
 _LATEX = {

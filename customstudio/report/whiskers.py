@@ -27,6 +27,8 @@ class WhiskerRow:
     """All of it in words: the accessible name."""
     baseline: float
     y: float
+    widths: tuple[float, float]
+    """Room of label and value: lines stay out of the text."""
     x: float = 0.0
     low: float | None = None
     high: float | None = None
@@ -85,9 +87,11 @@ def _method_row(name: str, estimate: Estimate, scale: Scale, top: float) -> Whis
     value, bounds = cell.mean or "no value", interval(estimate)
     words = ", ".join(filter(None, (cell.mean, cell.interval, cell.note)))
     room = WIDTH - 2 * MARGIN
+    label = fitted(visible(name), room - text_width(value, LABEL) - 14, LABEL)
     return WhiskerRow(
-        label=fitted(visible(name), room - text_width(value, LABEL) - 14, LABEL),
+        label=label,
         value=value,
+        widths=(text_width(label, LABEL), text_width(value, LABEL)),
         note="" if cell.mean else fitted(visible(cell.note), room, 11),
         title=f"{visible(name)}: {words}",
         baseline=top + 13,
@@ -103,6 +107,7 @@ def _anchor_row(anchor: Anchor, key: KeyInfo, scale: Scale, top: float) -> Whisk
     return WhiskerRow(
         label=anchor.name,
         value=number(value),
+        widths=(text_width(anchor.name, LABEL), text_width(number(value), LABEL)),
         note="",
         title=f"anchor, {anchor.name}: {number(value)}",
         baseline=top + 13,
@@ -114,14 +119,17 @@ def _anchor_row(anchor: Anchor, key: KeyInfo, scale: Scale, top: float) -> Whisk
 
 @dataclass(frozen=True)
 class Mini:
-    """A dot and its interval in a table's cell; 72 x 12 pixels."""
+    """A dot, its interval and the anchors in a table's cell; 72 x 12 pixels."""
 
     x: float
     low: float | None
     high: float | None
+    anchors: tuple[float, ...] = ()
 
 
-def draw_mini(estimate: Estimate, scale: Scale) -> Mini | None:
+def draw_mini(
+    estimate: Estimate, scale: Scale, anchors: Sequence[float] = ()
+) -> Mini | None:
     """The small picture of one estimate; None where there is no value."""
     if estimate.mean is None:
         return None
@@ -130,6 +138,7 @@ def draw_mini(estimate: Estimate, scale: Scale) -> Mini | None:
         scale.at(estimate.mean),
         scale.at(bounds[0]) if bounds else None,
         scale.at(bounds[1]) if bounds else None,
+        tuple(scale.at(value) for value in anchors),
     )
 
 
