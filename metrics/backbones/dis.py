@@ -19,9 +19,7 @@ SMALLEST = 64
 """Smaller frames are padded to it with their border pixels; DIS needs a pyramid to search in."""
 
 
-def motion(
-    first: UInt8[Array, "height width 3"], second: UInt8[Array, "height width 3"]
-) -> float:
+def motion(first: UInt8[Array, "height width 3"], second: UInt8[Array, "height width 3"]) -> float:
     """Mean of the largest 5% of flow magnitudes between two frames, in source pixels.
 
     >>> still = np.zeros((64, 64, 3), np.uint8)
@@ -44,7 +42,8 @@ def dense_flow(
     rows, columns = round(height * scale), round(width * scale)
     before, after = (_prepared(frame, rows, columns) for frame in (first, second))
     engine = cv2.DISOpticalFlow.create(PRESET)
-    flow = np.asarray(engine.calc(before, after, None), np.float32)[:rows, :columns]
+    flow = engine.calc(before, after, None)  # type: ignore[call-overload]  # None: no first guess
+    flow = np.asarray(flow, np.float32)[:rows, :columns]
     return flow * np.array([width / columns, height / rows], np.float32)
 
 
