@@ -51,10 +51,10 @@ def small_mp4(tmp_path_factory: pytest.TempPathFactory, small_frames: NDArray[np
 @pytest.fixture(scope="session")
 def toy_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy networks: the real classes and file formats at tiny width, random values."""
-    from customstudio.weights.random_weights import write_random
+    from customstudio.weights import random_weights
 
     folder = tmp_path_factory.mktemp("toys")
-    write_random(folder, toy=True)
+    list(random_weights.write(folder, toy=True))
     return folder
 
 
@@ -73,6 +73,11 @@ def toy_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for image in range(3):
             picture = moving_picture(1, 80, 96, seed=10 * number + image)[0]
             Image.fromarray(picture).save(target / f"{image:02d}.png")
+            if subject == "cat":
+                mask = folder / "masks" / subject / f"{image:02d}.png"
+                mask.parent.mkdir(parents=True, exist_ok=True)
+                disc = np.hypot(*(np.mgrid[-40:40, -48:48])) < 30
+                Image.fromarray(disc.astype(np.uint8) * 255).save(mask)
     categories = {"ann": "person", "cat": "pet", "hat": "wearable item"}
     pairs = (("ann", "cat"), ("cat", "hat"), ("ann", "hat"))
     for seed, (pair, method) in enumerate((p, m) for p in pairs for m in ("one", "two") * 2):

@@ -21,6 +21,7 @@ def evaluate(
     prompts: Annotated[
         Path | None, typer.Option(help="File of prompts, for --suite custom.")
     ] = None,
+    seeds: Annotated[int, typer.Option(help="Number of seeds, for --suite custom.")] = 1,
     references: Annotated[
         Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
     ] = None,
@@ -68,6 +69,7 @@ def evaluate(
         suite=suite,
         prompt_set=prompt_set,
         prompts=prompts,
+        seeds=seeds,
         references=references,
         metrics=[m.strip() for m in metrics.split(",") if m.strip()] if metrics else None,
         protocol=protocol,

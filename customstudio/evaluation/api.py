@@ -16,7 +16,7 @@ from customstudio.evaluation.manifest import MANIFESTS
 from customstudio.evaluation.plan import Plan, make_plan
 from customstudio.evaluation.records import Anchor, RunInfo, Settings
 from customstudio.metrics import catalog
-from customstudio.suites.custom import load_custom
+from customstudio.suites.choose import choose
 from customstudio.suites.load import load_suite
 from customstudio.suites.schema import Suite
 from customstudio.weights.store import Store
@@ -28,6 +28,7 @@ def evaluate(
     suite: str | Suite | None = None,
     prompt_set: str | None = None,
     prompts: str | Path | None = None,
+    seeds: int = 1,
     references: str | Path | None = None,
     metrics: Sequence[str] | None = None,
     protocol: str = "customstudio-v1",
@@ -56,6 +57,7 @@ def evaluate(
         suite: a suite or its name; None: found out from the folder.
         prompt_set: which of the suite's prompt sets; None: its first.
         prompts: file of prompts, for suite `custom`.
+        seeds: number of seeds, for suite `custom`.
         references: root of the reference images; None: the suite's data folder.
         metrics: metric ids; None: all of the protocol.
         protocol: the protocol's id.
@@ -86,7 +88,8 @@ def evaluate(
     runner.parse_shard(shard)
     root = Path(references) if references else None
     if isinstance(suite, str):
-        suite = _suite(suite, prompt_set, root, Path(prompts) if prompts else None)
+        given = Path(prompts) if prompts else None
+        suite, root = _chosen(suite, prompt_set, root, given, seeds)
     elif prompt_set is not None and suite is None:
         raise UserError(
             "a prompt set without a suite", where="--prompt-set", fix="name the suite: --suite NAME"
@@ -119,18 +122,16 @@ def evaluate(
     return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)
 
 
-def _suite(
-    name: str, prompt_set: str | None, references: Path | None, prompts: Path | None
-) -> Suite:
-    if name != "custom":
-        return load_suite(name, prompt_set=prompt_set, references=references)
-    if references is None or prompts is None:
-        raise UserError(
-            "the custom suite needs reference images and prompts",
-            where="--suite custom",
-            fix="--references FOLDER (FOLDER/SUBJECT/00.jpg) and --prompts FILE",
-        )
-    return load_custom(references, prompts)
+def _chosen(
+    name: str, prompt_set: str | None, references: Path | None, prompts: Path | None, seeds: int
+) -> tuple[Suite, Path | None]:
+    """A suite by name and the root of its reference images, which an exported one brings along."""
+    if references is None and ("/" in name or name in (".", "..")):
+        from customstudio.suites.hub import load_exported
+
+        load_exported(Path(name))
+        references = Path(name) / "refs"
+    return choose(name, prompt_set, references, prompts, seeds), references
 
 
 def _placed(plan: Plan) -> Plan:

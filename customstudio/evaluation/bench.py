@@ -32,7 +32,7 @@ from customstudio.metrics import backbones, catalog
 from customstudio.metrics.similarity import consecutive_cosine, cosine
 from customstudio.metrics.spec import Array
 from customstudio.suites.load import load_suite
-from customstudio.weights.random_weights import write_random
+from customstudio.weights import random_weights
 from customstudio.weights.store import Store
 
 FOUR = ("clip_t", "clip_i", "dino_i", "temporal_consistency")
@@ -58,7 +58,7 @@ def main() -> None:
         os.environ["CUSTOMSTUDIO_CACHE"] = str(folder / "cache")
         os.environ["CUSTOMSTUDIO_DATA"] = str(folder / "data")
         if "speed" in chosen:
-            write_random(folder / "weights", ids=("clip-vit-b32-openai", "dino-vits16"))
+            list(random_weights.write(folder / "weights", ("clip-vit-b32-openai", "dino-vits16")))
             for frames, videos in ((8, 8), (24, 16)):
                 _speed(folder, frames=frames, videos=videos, rounds=options.rounds)
         if "memory" in chosen:
@@ -193,7 +193,7 @@ def _as_scripts(networks: dict[str, Any], plan: Plan) -> None:
 
 def _memory(folder: Path) -> None:
     """Peak memory of a process that evaluates 12 videos, and of one that evaluates 120."""
-    write_random(folder / "toys", toy=True)
+    list(random_weights.write(folder / "toys", toy=True))
     peaks = []
     for videos in (12, 120):
         data = folder / f"m{videos}"
@@ -216,7 +216,7 @@ def _memory_child(data: Path) -> None:
 
 def _resume(folder: Path) -> None:
     """A finished run of all 2,720 jobs, asked for once more."""
-    write_random(folder / "toys", toy=True)
+    list(random_weights.write(folder / "toys", toy=True))
     suite = load_suite("customstudio")
     rng = np.random.default_rng(0)
     for subject in suite.subjects:

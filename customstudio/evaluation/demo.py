@@ -47,10 +47,10 @@ def demo(out: Path) -> Run:
     """
     from customstudio.cli.progress import RichProgress
     from customstudio.evaluation.api import evaluate
-    from customstudio.weights.random_weights import write_random
+    from customstudio.weights import random_weights
 
     render(out / "videos")
-    write_random(out / "weights", toy=True)
+    list(random_weights.write(out / "weights", toy=True))
     return evaluate(
         out / "videos",
         protocol="toy-v0",

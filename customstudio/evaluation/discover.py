@@ -7,6 +7,7 @@ from customstudio.errors import UserError, did_you_mean, raise_all, some
 from customstudio.evaluation.items import Collection, Item, ItemSubject, suite_use
 from customstudio.evaluation.manifest import MANIFESTS, read_manifest
 from customstudio.media.video import VIDEO_SUFFIXES
+from customstudio.suites.choose import require_jobs
 from customstudio.suites.load import SUITES, load_suite
 from customstudio.suites.references import find_references
 from customstudio.suites.schema import Job, Reference, Suite
@@ -72,13 +73,8 @@ def _recognise(folder: Path) -> Suite:
 
 
 def _read_tree(folder: Path, suite: Suite, references: Path | None, method: str) -> Collection:
+    require_jobs(suite)
     jobs = {job.id: job for job in suite.jobs}
-    if not jobs:
-        raise UserError(
-            f"suite {suite.name} has no published jobs",
-            where="--suite",
-            fix="describe your videos in a manifest.csv: " + NEEDS,
-        )
     found, problems = _videos_in(folder)
     problems += _unknown(found, jobs, suite)
     raise_all(problems)
@@ -93,12 +89,7 @@ def jobs_of(suite: Suite, references: Path | None) -> Collection:
     Raises:
         UserError: the suite has no published jobs.
     """
-    if not suite.jobs:
-        raise UserError(
-            f"suite {suite.name} has no published jobs",
-            where="; ".join(suite.unpublished) or suite.name,
-            fix="give your own subjects with --references, or describe videos in a manifest",
-        )
+    require_jobs(suite)
     return _collection(Path(), suite, references, "", {})
 
 

@@ -12,9 +12,8 @@ from customstudio.errors import UserError, did_you_mean, raise_all, some
 from customstudio.evaluation.items import Collection, Item, ItemSubject
 from customstudio.evaluation.records import SuiteUse
 from customstudio.records import digest
-from customstudio.suites.images import image_files
 from customstudio.suites.load import load_suite
-from customstudio.suites.references import data_dir, find_references
+from customstudio.suites.references import data_dir, find_references, images_in
 from customstudio.suites.schema import Reference, Suite
 
 MANIFESTS = ("manifest.csv", "manifest.jsonl")
@@ -219,9 +218,7 @@ class _Reader:
 
     def _read_set(self, name: str, where: str) -> tuple[Reference, ...]:
         if "/" in name or Path(name).suffix:
-            path = self._inside(name, where)
-            files = image_files(path) if path.is_dir() else (path,) * path.exists()
-            return tuple(Reference(path=file) for file in files)
+            return images_in(self._inside(name, where))
         return find_references([name], self.references)[name]
 
 

@@ -26,7 +26,13 @@ KEYS = ["method", "job", "metric", "subject"]
 @pytest.fixture(scope="module")
 def score(toy_weights: Path) -> Any:
     def run(videos: Path, out: Path, **options: Any) -> Run:
-        defaults: dict[str, Any] = {"protocol": "toy-v0", "chunk": 4, "batch": 8, "device": "cpu"}
+        defaults: dict[str, Any] = {
+            "protocol": "toy-v0",
+            "chunk": 4,
+            "batch": 8,
+            "device": "cpu",
+            "threads": 1,
+        }
         return customstudio.evaluate(
             videos, weights_dir=toy_weights, out=out, **{**defaults, **options}
         )
@@ -119,7 +125,7 @@ def command(videos: Path, weights: Path, out: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "customstudio", "evaluate", str(videos), "--out", str(out)),
         *("--weights-dir", str(weights), "--protocol", "toy-v0", "--device", "cpu"),
-        *("--chunk", "2", "--batch", "8"),
+        *("--chunk", "2", "--batch", "8", "--threads", "1"),
     ]
 
 
