@@ -1,5 +1,6 @@
 """Frames with and without artificial seams, made from reference images: to fit and to test on."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,16 +107,14 @@ def stitched(images: Images, kind: str, rng: np.random.Generator) -> Sample:
     height, width = _size(rng)
     rows, columns = _cuts(kind, rng)
     count = (len(rows) + 1) * (len(columns) + 1)
-    subjects = [str(name) for name in rng.permutation(sorted(images))[:count]]
+    subjects = _subjects(images, count, rng)
     tiles = [_tile(images[name], height, width, rng) for name in subjects]
     feather = float(kind.split()[1][:-1]) / 100 if kind.startswith("feathered") else 0.0
 
     def picture(move: int) -> Array:
         moved = [tile[move : move + height, move : move + width] for tile in tiles]
         step = len(columns) + 1
-        strips = [
-            joined(moved[i : i + step], columns, 1, feather) for i in range(0, count, step)
-        ]
+        strips = [joined(moved[i : i + step], columns, 1, feather) for i in range(0, count, step)]
         return joined(strips, rows, 0, feather)
 
     treatment = str(rng.choice(TREATMENTS))
@@ -129,7 +128,7 @@ def stitched(images: Images, kind: str, rng: np.random.Generator) -> Sample:
 def unstitched(images: Images, scene: str | None, rng: np.random.Generator) -> Sample:
     """A frame of one photograph, or a rendered scene that could be mistaken for two."""
     height, width = _size(rng)
-    subject = str(rng.choice(sorted(images)))
+    (subject,) = _subjects(images, 1, rng)
     tile = _tile(images[subject], height, width, rng)
     still = SCENES[scene](tile[:height, :width], rng) if scene else None
 
@@ -144,13 +143,18 @@ def unstitched(images: Images, scene: str | None, rng: np.random.Generator) -> S
     return Sample(frame, False, kind, treatment, f"{width}x{height}", subject)
 
 
+def _subjects(images: Images, count: int, rng: np.random.Generator) -> list[str]:
+    """Different subjects, each as likely as it has photographs."""
+    names = sorted(images)
+    number = np.array([len(images[name]) for name in names])
+    return [str(s) for s in rng.choice(names, count, replace=False, p=number / number.sum())]
+
+
 def _size(rng: np.random.Generator) -> tuple[int, int]:
     return list(SIZES)[int(rng.choice(len(SIZES), p=list(SIZES.values())))]
 
 
-def _tile(
-    photographs: Sequence[Array], height: int, width: int, rng: np.random.Generator
-) -> Array:
+def _tile(photographs: Sequence[Array], height: int, width: int, rng: np.random.Generator) -> Array:
     photograph = photographs[int(rng.integers(len(photographs)))]
     return crop(photograph, height + MOVE, width + MOVE, rng)
 
@@ -167,3 +171,10 @@ def _cuts(kind: str, rng: np.random.Generator) -> tuple[list[float], list[float]
         cuts = [0.5]
     level = "horizontal" in kind or ("vertical" not in kind and rng.random() < 0.5)
     return (cuts, []) if level else ([], cuts)
+
+
+def fold(subject: str, folds: int) -> int:
+    """A subject's fold, from its name alone (its group's where it has one)."""
+    for names in TOGETHER:
+        subject = min(names) if subject in names else subject
+    return zlib.crc32(subject.encode()) % folds

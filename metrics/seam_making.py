@@ -98,5 +98,5 @@ def h264(frames: Sequence[Image], crf: int) -> list[Image]:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         out.mux(stream.encode())
     file.seek(0)
-    with av.open(file) as coded:
+    with av.open(file, "r") as coded:
         return [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)]

@@ -19,16 +19,16 @@ def grain(height: int, width: int, rng: np.random.Generator) -> Float32[Array, "
     for size in (2, 6, 20):
         small = rng.standard_normal((max(2, height // size), max(2, width // size)))
         total += cv2.resize(small.astype(np.float32), (width, height))
-    return np.asarray(total / (total.std() + 1e-6))[..., None]
+    return np.asarray(total[..., None] / (total.std() + 1e-6), np.float32)
 
 
 def surface(height: int, width: int, rng: np.random.Generator) -> Float32[Array, "height width 3"]:
     """A lit, slightly rough surface: a colour, a gradient of light, some grain."""
     colour = rng.uniform(30, 225, 3)
-    y, x = np.mgrid[0:1:height * 1j, 0:1:width * 1j]
+    y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     light = rng.uniform(-25, 25) * x + rng.uniform(-25, 25) * y
     rough = rng.uniform(0.5, 9) * grain(height, width, rng)
-    return (colour + light[..., None] + rough).astype(np.float32)
+    return np.asarray(colour + light[..., None] + rough, np.float32)
 
 
 def _image(values: Float32[Array, "height width 3"]) -> Image:
