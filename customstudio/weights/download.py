@@ -7,6 +7,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from http.client import HTTPException
 from importlib import import_module
 from pathlib import Path
 from typing import IO
@@ -19,6 +20,7 @@ Progress = Callable[[int, int | None], None]
 """Called with the bytes so far and the bytes in all, where those are known."""
 _CHUNK = 1 << 20
 _SECONDS = 60.0
+_NOTHING_LEFT = 416
 
 
 def offline() -> bool:
@@ -53,27 +55,34 @@ def over_http(url: str, path: Path, progress: Progress) -> None:
         raise UserError("not an http(s) address", where=url, fix="correct the manifest")
     part = path.with_name(f"{path.name}.part")
     part.parent.mkdir(parents=True, exist_ok=True)
-    have = part.stat().st_size if part.exists() else 0
     tag = part.with_name(f"{part.name}.etag")
-    headers = {"User-Agent": "customstudio"}
-    if have and tag.exists():
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=_SECONDS
-        ) as answer:
-            have = have if answer.status == 206 else 0
-            tag.write_text(answer.headers.get("ETag") or "")
-            length = answer.headers.get("Content-Length")
-            total = have + int(length) if length else None
-            with part.open("ab" if have else "wb") as file:
-                _copy(answer, file, have, total, progress)
-    except (OSError, urllib.error.URLError) as error:
+        total = _resume(url, part, tag, progress)
+    except (OSError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError) and error.code == _NOTHING_LEFT:
+            part.unlink()  # the source changed under its tag: begin anew next time
         raise _unreachable(url, str(error)) from error
     if total is not None and part.stat().st_size != total:
         raise _unreachable(url, f"cut off after {part.stat().st_size:,} of {total:,} bytes")
     os.replace(part, path)
     tag.unlink(missing_ok=True)
+
+
+def _resume(url: str, part: Path, tag: Path, progress: Progress) -> int | None:
+    """Append what is missing of a partial file, or begin it; the size in all, where it is told."""
+    headers = {"User-Agent": "customstudio"}
+    have = part.stat().st_size if part.exists() else 0
+    if have and tag.exists() and tag.read_text():
+        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text()}
+    request = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:
+        have = have if answer.status == 206 else 0
+        tag.write_text(answer.headers.get("ETag") or "")
+        length = answer.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        with part.open("ab" if have else "wb") as file:
+            _copy(answer, file, have, total, progress)
+    return total
 
 
 def from_hub(file: WeightFile, path: Path) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from customstudio.errors import UserError
-from customstudio.files import sha256_file
+from customstudio.files import locked, sha256_file
 from customstudio.weights.archives import extract
 from customstudio.weights.download import Progress, address, from_hub, over_http
 from customstudio.weights.networks import Network, WeightFile, find
@@ -40,11 +40,12 @@ def fetch(
         for file in store.missing(network):
             announce(f"  {file.name}: {file.size} from {file.origin}")
     fetched = []
-    for network in wanted:
-        for file in store.missing(network):
-            fetched.append(_fetch_file(store, network, file, progress or (lambda *_: None)))
-            announce(f"  fetched {fetched[-1]}")
-        _remove_archives(store.directory / network.id)
+    with locked(store.directory):
+        for network in wanted:
+            for file in store.missing(network):
+                fetched.append(_fetch_file(store, network, file, progress or (lambda *_: None)))
+                announce(f"  fetched {fetched[-1]}")
+            _remove_archives(store.directory / network.id)
     return fetched
 
 

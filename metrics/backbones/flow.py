@@ -35,7 +35,7 @@ from customstudio.metrics.spec import Array
 if TYPE_CHECKING:
     from customstudio.weights.store import Located
 
-UPDATES = 20
+UPDATES, TOY_UPDATES = 20, 4
 SHORTEST = 128
 SHARE = 0.05
 _VOLUME_BYTES = 2 * 2**30
@@ -45,9 +45,11 @@ _VOLUME_BYTES = 2 * 2**30
 class Flow:
     """A RAFT model."""
 
-    def __init__(self, model: Any, device: str, precision: str, *, keep_padding: bool) -> None:
+    def __init__(
+        self, model: Any, device: str, precision: str, *, updates: int, keep_padding: bool
+    ) -> None:
         self._model, self._how, self._device = model, (device, precision), device
-        self._keep_padding = keep_padding
+        self._updates, self._keep_padding = updates, keep_padding
 
     def motion(
         self, first: UInt8[Array, "n height width 3"], second: UInt8[Array, "n height width 3"]
@@ -69,7 +71,7 @@ class Flow:
             chained = np.array_equal(first[1:], second[:-1])
             frames = np.concatenate([first, second[-1:] if chained else second])
             pixels = pad(to_device(frames, self._device) * 2 - 1, sides, mode="replicate")
-            flow = last_flow(self._model, pixels, len(first)).float()
+            flow = last_flow(self._model, pixels, len(first), self._updates).float()
             if not self._keep_padding:
                 flow = flow[:, :, sides[2] : sides[2] + height, sides[0] : sides[0] + width]
             magnitudes = flow.square().sum(1).sqrt().flatten(1)
@@ -97,14 +99,15 @@ def pairs_a_pass(height: int, width: int) -> int:
     return max(1, _VOLUME_BYTES // pyramid)
 
 
-def last_flow(model: Any, pixels: Tensor, pairs: int) -> Tensor:
-    """The last flow of `model(first, second, 20)`, without upsampling the nineteen before it.
+def last_flow(model: Any, pixels: Tensor, pairs: int, updates: int) -> Tensor:
+    """The last flow of `model(first, second, updates)`, without upsampling those before it.
 
     Args:
         model: torchvision's RAFT.
         pixels: the first frames of all pairs, then the second frames; or `pairs + 1`
             consecutive frames.
         pairs: how many pairs there are.
+        updates: how often the flow is updated.
 
     Returns:
         (pairs, 2, height, width), in pixels.
@@ -116,7 +119,7 @@ def last_flow(model: Any, pixels: Tensor, pairs: int) -> Tensor:
     hidden, context = encoded[:, :hidden_size].tanh(), encoded[:, hidden_size:].relu()
     start = make_coords_grid(pairs, *maps.shape[-2:], device=str(maps.device))
     now = start
-    for _ in range(UPDATES):
+    for _ in range(updates):
         looked_up = model.corr_block.index_pyramid(centroids_coords=now)
         hidden, step = model.update_block(hidden, context, looked_up, now - start)
         now = now + step
@@ -138,7 +141,9 @@ def load(located: "Located", *, device: str, precision: str, options: Mapping[st
     (path,) = located.files.values()
     load_strictly(model, read_tensors(path), path)
     keep = options.get("flow.keep_padding", False)
-    return Flow(ready(model, device), device, precision, keep_padding=keep)
+    updates = TOY_UPDATES if located.network.toy else UPDATES
+    model = ready(model, device)
+    return Flow(model, device, precision, updates=updates, keep_padding=keep)
 
 
 def _toy_parts() -> dict[str, Any]:
