@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from jaxtyping import Float, Float32, UInt8
+from skimage.transform import SimilarityTransform
 
 from customstudio.errors import UserError
 from customstudio.metrics.spec import Array
@@ -31,12 +32,13 @@ class Faces:
     def __init__(self, detector: Any, recogniser: Any, landmarks: Array) -> None:
         self._detector, self._recogniser, self._landmarks = detector, recogniser, landmarks
         detector.prepare(0, input_size=(SIZE, SIZE), det_thresh=SCORE)
+        self._side = int(detector.input_sizes[0][0])  # 128 for the toy, whatever was asked for
         self.dim = int(recogniser.get_feat(np.zeros((112, 112, 3), np.uint8)).shape[1])
 
     def find(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces dim"]:
         """Embeddings of the faces of an RGB frame, best detection first; not normalised."""
         height, width = frame.shape[:2]
-        if max(height, width) >= SIZE * min(height, width):
+        if max(height, width) > self._side * min(height, width):
             return np.empty((0, self.dim), np.float32)  # no pixel would be left across
         bgr = np.ascontiguousarray(frame[:, :, ::-1])  # OpenCV's order, which insightface expects
         _, landmarks = self._detector.detect(bgr)
@@ -54,24 +56,11 @@ def similarity(
 ) -> Float[Array, "2 3"] | None:
     """Rotation, scale and shift that bring points to targets with the least squared error.
 
-    Umeyama, IEEE TPAMI 13(4), 1991, equations 40 to 43. None where the points coincide.
-
-    >>> corner = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    >>> np.abs(similarity(corner, 2.0 * corner + 3.0)).round(9)
-    array([[2., 0., 3.],
-           [0., 2., 3.]])
+    The same scikit-image estimate as in insightface's `norm_crop`, which still calls it by a name
+    that scikit-image is about to remove. None where the points coincide.
     """
-    points, targets = np.asarray(points, np.float64), np.asarray(targets, np.float64)
-    centre, aim = points.mean(0), targets.mean(0)
-    spread = (points - centre).var(0).sum()
-    if not np.isfinite(spread) or spread < 1e-12:
-        return None
-    covariance = (targets - aim).T @ (points - centre) / len(points)
-    left, values, right = np.linalg.svd(covariance)
-    signs = np.array([1.0, np.sign(np.linalg.det(left) * np.linalg.det(right))])
-    turn = left @ np.diag(signs) @ right
-    scaled = turn * (values @ signs) / spread
-    return np.hstack([scaled, (aim - scaled @ centre)[:, None]])
+    found = SimilarityTransform.from_estimate(points, targets)
+    return np.asarray(found.params[:2], np.float64) if found else None
 
 
 def load(located: "Located", *, device: str, precision: str, options: Mapping[str, bool]) -> Faces:
