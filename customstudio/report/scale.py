@@ -98,7 +98,7 @@ def fitted(text: str, room: float, size: float) -> str:
     """As much of a text as fits, with an ellipsis where something is cut.
 
     >>> fitted("customization", 60.0, 12.0)
-    'customi…'
+    'custom…'
     """
     if text_width(text, size) <= room:
         return text
