@@ -1,6 +1,6 @@
 """Cards of single videos: its frames beside its references, its prompt, scores and curve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -114,4 +114,3 @@ def _subject_score(row: Mapping[str, Any] | None) -> str:
     if row["value"] is None:
         return f"no value: {in_words(str(row['reason'] or ''))}"
     return number(float(row["value"]))
-

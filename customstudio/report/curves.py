@@ -86,7 +86,9 @@ def _scales(values: Float[Array, "any"], frames: int) -> tuple[Scale, Scale]:
     return x, axis(values.tolist(), BOTTOM, TOP)
 
 
-def _points(values: Float[Array, "frames"], scale: tuple[Scale, Scale]) -> list[tuple[float, float]]:
+def _points(
+    values: Float[Array, "frames"], scale: tuple[Scale, Scale]
+) -> list[tuple[float, float]]:
     x, y = scale
     return [(x.at(i), y.at(float(value))) for i, value in enumerate(values)]
 

@@ -62,9 +62,7 @@ def draw_distribution(bundle: Bundle, key: KeyInfo) -> Distribution:
         method.method: _values(bundle, method.method, key.key) for method in bundle.summary.methods
     }
     scale = axis([float(v) for each in values.values() for v in each], MARGIN, WIDTH - MARGIN)
-    rows = tuple(
-        _row(name, mine, scale, i * ROW) for i, (name, mine) in enumerate(values.items())
-    )
+    rows = tuple(_row(name, mine, scale, i * ROW) for i, (name, mine) in enumerate(values.items()))
     floor = len(rows) * ROW + 2
     drawn = any(len(mine) for mine in values.values())
     return Distribution(

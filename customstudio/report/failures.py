@@ -1,6 +1,8 @@
 """What a sceptical reader asks first: what was not scored, and what is odd about the videos."""
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -44,21 +46,19 @@ def find_failures(bundle: Bundle) -> Failures:
     rows = rows[~rows["reason"].str.startswith(NOT_APPLICABLE)]
     headline = rows["metric"].isin({key.key for key in bundle.headline})
     found = [
-        Failure(
-            str(method), str(job), in_words(str(reason)), ", ".join(titles[k] for k in part)
-        )
+        Failure(str(method), str(job), in_words(str(reason)), ", ".join(titles[k] for k in part))
         for (method, job, reason), part in rows[headline].groupby(["method", "job", "reason"])[
             "metric"
         ]
     ]
-    variants = rows[~headline].groupby(["metric", "reason"]).size()
+    variants = rows[~headline].groupby(["metric", "reason"], as_index=False).size()
     return Failures(
         rows=tuple(found[:MOST]),
         total=len(found),
         jobs=len({(row.method, row.job) for row in found}),
         variants=tuple(
-            (titles[str(key)], in_words(str(reason)), int(size))
-            for (key, reason), size in variants.items()
+            (titles[row["metric"]], in_words(row["reason"]), int(row["size"]))
+            for row in variants.to_dict("records")
         ),
     )
 
@@ -68,19 +68,21 @@ def video_formats(bundle: Bundle) -> tuple[tuple[str, str, int], ...]:
     columns = ["frames", "width", "height", "fps"]
     read = bundle.videos.dropna(subset=columns)
     rates = read.assign(fps=read["fps"].round(3))
-    sizes = rates.groupby(["method", *columns]).size()
-    rows = [
-        (str(method), f"{int(frames)} frames, {width:.0f}×{height:.0f}, {fps:.4g} fps", int(size))
-        for (method, frames, width, height, fps), size in sizes.items()
-    ]
+    sizes = rates.groupby(["method", *columns], as_index=False).size()
+    rows = [(str(r["method"]), _format(r), int(r["size"])) for r in sizes.to_dict("records")]
     return tuple(sorted(rows, key=lambda row: (row[0], -row[2], row[1])))
+
+
+def _format(row: Mapping[Hashable, Any]) -> str:
+    size = f"{row['width']:.0f}×{row['height']:.0f}"
+    return f"{row['frames']:.0f} frames, {size}, {row['fps']:.4g} fps"
 
 
 def oddities(bundle: Bundle) -> tuple[str, ...]:
     """Things in the tables that deserve a second look, in words."""
     videos = bundle.videos.dropna(subset=["sha256"])
     copies = videos[videos.duplicated("sha256", keep=False)]
-    notes = []
+    notes: list[str] = []
     within = copies[copies.duplicated(["method", "sha256"], keep=False)]
     for method, part in within.groupby("method"):
         notes.append(

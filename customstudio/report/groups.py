@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from customstudio.evaluation.records import Estimate, Group, KeyInfo, MethodSummary
 from customstudio.evaluation.reduce import By
@@ -66,7 +66,7 @@ def _breakdown(bundle: Bundle, by: By, abouts: dict[str, str]) -> Breakdown:
         heads = tuple(f"{key.title} {ARROWS[key.better]}".strip() for key in keys)
         rows = _rows(names, abouts, columns, scales)
         return Breakdown(by, (GroupTable("", heads, rows, len(rows) <= MANY),), "")
-    tables = []
+    tables: list[GroupTable] = []
     for key in keys:
         columns = [_estimates(found, method, names, key) for method in methods]
         shared = mini_scale([estimate for column in columns for estimate in column])
@@ -77,7 +77,7 @@ def _breakdown(bundle: Bundle, by: By, abouts: dict[str, str]) -> Breakdown:
     return Breakdown(by, tuple(tables), "")
 
 
-def _nothing(by: Literal["category", "type", "pair size", "prompt"], names: Sequence[str]) -> str:
+def _nothing(by: By, names: Sequence[str]) -> str:
     if not names:
         return f"The input does not say any {by}."
     return f"All videos are of one {by}: {names[0]}."

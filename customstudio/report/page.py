@@ -1,45 +1,24 @@
 """Everything that the templates print, worked out beforehand: templates hold no arithmetic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from customstudio.evaluation.records import Anchor, KeyInfo, MethodSummary
+from customstudio.evaluation.records import KeyInfo
 from customstudio.metrics import catalog
 from customstudio.report.cards import Card, make_cards
-from customstudio.report.cells import Cell, best_method, make_cell
 from customstudio.report.curves import MEANS, Curve, MeanCurve, draw_mean, mean_curve
 from customstudio.report.distributions import Distribution, draw_distribution
 from customstudio.report.failures import Failures, find_failures, oddities, video_formats
 from customstudio.report.groups import Breakdown, make_breakdowns
 from customstudio.report.load import Bundle
-from customstudio.report.scale import Scale, axis
-from customstudio.report.text import count, number
-from customstudio.report.whiskers import SYMBOLS, Mini, Whiskers, draw_mini, draw_whiskers
+from customstudio.report.table import Table, make_table
+from customstudio.report.text import count
+from customstudio.report.whiskers import Whiskers, draw_whiskers
 
 NO_ANCHORS = (
     "No anchors were scored for this suite, so nothing here says how high or low a score can be: "
     "`customstudio suites anchors` makes them."
 )
-
-
-@dataclass(frozen=True)
-class Row:
-    """A method or an anchor in a table of keys."""
-
-    name: str
-    cells: tuple[Cell, ...]
-    minis: tuple[Mini | None, ...]
-    anchor: bool = False
-    symbol: str = ""
-    about: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """Methods by keys."""
-
-    keys: tuple[KeyInfo, ...]
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True)
@@ -86,8 +65,8 @@ def make_page(bundle: Bundle, *, pictures: bool = True) -> Page:
         title=_title(bundle),
         facts=_facts(bundle),
         glance=_glance(bundle, failures),
-        headline=_table(bundle, bundle.headline),
-        variants=_table(bundle, bundle.variants),
+        headline=make_table(bundle, bundle.headline),
+        variants=make_table(bundle, bundle.variants),
         whiskers=tuple(draw_whiskers(bundle.summary, key) for key in bundle.headline),
         distributions=tuple(draw_distribution(bundle, key) for key in bundle.headline),
         breakdowns=make_breakdowns(bundle),
@@ -127,8 +106,8 @@ def _glance(bundle: Bundle, failures: Failures) -> tuple[str, ...]:
     said = [
         f"{complete} video{'s' if total > 1 else ''} have every score that applies to them."
         if not failures.jobs
-        else f"{failures.jobs:,} of {count(total, 'video')} without a headline score: see coverage and "
-        "failures.",
+        else f"{failures.jobs:,} of {count(total, 'video')} without a headline score: "
+        "see coverage and failures.",
         "Scores are means over pairs; the 95% intervals resample pairs, not videos "
         f"({summary.bootstrap_resamples:,} bootstrap resamples), since videos of one pair share "
         "subjects.",
@@ -141,56 +120,6 @@ def _glance(bundle: Bundle, failures: Failures) -> tuple[str, ...]:
             "overlap nobody is bold; `customstudio compare` tests paired differences."
         )
     return tuple(said)
-
-
-def _table(bundle: Bundle, keys: tuple[KeyInfo, ...]) -> Table:
-    summary = bundle.summary
-    best = {key.key: best_method(summary.methods, key) for key in keys}
-    scales = {key.key: _scale(bundle, key) for key in keys}
-    anchors = {
-        key.key: [a.values[key.key] for a in summary.anchors if key.key in a.values] for key in keys
-    }
-    rows = [_method_row(method, keys, best, scales, anchors) for method in summary.methods]
-    rows += [_anchor_row(anchor, keys) for anchor in summary.anchors]
-    return Table(keys, tuple(rows))
-
-
-def _scale(bundle: Bundle, key: KeyInfo) -> Scale:
-    summary = bundle.summary
-    estimates = [method.overall[key.key] for method in summary.methods]
-    values = [v for e in estimates for v in (e.mean, e.low, e.high) if v is not None]
-    values += [a.values[key.key] for a in summary.anchors if key.key in a.values]
-    return axis(values, 3.0, 69.0)
-
-
-def _method_row(
-    method: MethodSummary,
-    keys: tuple[KeyInfo, ...],
-    best: Mapping[str, str | None],
-    scales: Mapping[str, Scale],
-    anchors: Mapping[str, Sequence[float]],
-) -> Row:
-    cells = tuple(
-        make_cell(
-            method.overall[key.key], method.coverage[key.key], best[key.key] == method.method
-        )
-        for key in keys
-    )
-    minis = tuple(
-        draw_mini(method.overall[key.key], scales[key.key], anchors.get(key.key, ()))
-        for key in keys
-    )
-    return Row(method.method, cells, minis)
-
-
-def _anchor_row(anchor: Anchor, keys: tuple[KeyInfo, ...]) -> Row:
-    values = [anchor.values.get(key.key) for key in keys]
-    cells = tuple(
-        Cell(number(v), "", "", "") if v is not None else Cell("", "", "not measured", "")
-        for v in values
-    )
-    symbol = SYMBOLS[anchor.name]
-    return Row(anchor.name, cells, (None,) * len(keys), True, symbol, anchor.about)
 
 
 def _curve_sets(

@@ -19,7 +19,7 @@ from customstudio.report.text import Raw
 
 TEMPLATES = Path(__file__).parent / "templates"
 FIRST_REASONS = 6
-"""Reasons for not being official that every output shows at once; the rest unfolds, or is counted."""
+"""Reasons for not being official shown at once; the rest unfolds, or is counted."""
 TEX_COLUMNS = 4
 """Keys side by side in LaTeX: with their intervals, more do not fit a page."""
 
@@ -114,10 +114,8 @@ def _prose(sentence: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text.visible(sentence)))))
 
 
-def _environment(
-    finalize: Callable[[Any], Any], *, autoescape: bool, **syntax: str
-) -> Environment:
-    return Environment(  # noqa: S701 - each kind of output escapes in `finalize`
+def _environment(finalize: Callable[[Any], Any], *, autoescape: bool, **syntax: str) -> Environment:
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=autoescape,
         undefined=StrictUndefined,

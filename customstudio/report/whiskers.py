@@ -127,9 +127,7 @@ class Mini:
     anchors: tuple[float, ...] = ()
 
 
-def draw_mini(
-    estimate: Estimate, scale: Scale, anchors: Sequence[float] = ()
-) -> Mini | None:
+def draw_mini(estimate: Estimate, scale: Scale, anchors: Sequence[float] = ()) -> Mini | None:
     """The small picture of one estimate; None where there is no value."""
     if estimate.mean is None:
         return None

@@ -210,13 +210,13 @@ def test_without_anchors_the_report_says_how_to_get_them(tmp_path: Path) -> None
     assert ANCHORS[0].name not in page(run)
 
 
-@pytest.mark.parametrize("methods", [1, 2, 8, 12])
+@pytest.mark.parametrize("methods", [2, 12])
 def test_all_methods_are_everywhere(tmp_path: Path, methods: int) -> None:
     names = [f"Method {number}" for number in range(methods)]
-    run = write_bundle(tmp_path, names, pairs=2, seeds=1, media=False)
+    run = write_bundle(tmp_path, names, pairs=1, seeds=1, media=False)
     write_report(run)
     for name in names:
-        assert page(run).count(name) > 10
+        assert page(run).count(name) > 7
         assert name in (run / "summary.tex").read_text()
 
 
