@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import av
 import cv2
 import numpy as np
+import PIL.Image
 from jaxtyping import UInt8
 
 from customstudio.metrics.spec import Array
@@ -14,6 +15,7 @@ TREATMENTS = (
     "none",
     "jpeg 90",
     "jpeg 50",
+    "gif",
     "h264 crf 18",
     "h264 crf 28",
     "h264 crf 35",
@@ -72,6 +74,8 @@ def treated(picture: Callable[[int], Image], treatment: str, rng: np.random.Gene
     kind, _, rest = treatment.partition(" ")
     if kind == "jpeg":
         return jpeg(picture(0), int(rest))
+    if kind == "gif":
+        return gif(picture(0))
     frames = [picture(i * STEP) for i in range(CLIP)] if "h264" in treatment else [picture(0)]
     if kind.startswith("resized"):
         scale = float(rng.uniform(0.5, 1.5)) if max(frames[0].shape) > 64 else 2.0
@@ -84,6 +88,12 @@ def jpeg(frame: Image, quality: int) -> Image:
     """A frame through JPEG."""
     _, data = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def gif(frame: Image) -> Image:
+    """A frame in 256 colours, dithered, as in an animated GIF."""
+    picture = PIL.Image.fromarray(frame).quantize(256, dither=PIL.Image.Dither.FLOYDSTEINBERG)
+    return np.asarray(picture.convert("RGB"), np.uint8)
 
 
 def h264(frames: Sequence[Image], crf: int) -> list[Image]:

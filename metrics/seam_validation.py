@@ -15,7 +15,7 @@ from customstudio.metrics.backbones.seams import find_seam
 from customstudio.metrics.seam_data import Sample, load_images, samples, split
 from customstudio.metrics.seam_report import Verdict, save_failures, summary, table
 
-COUNT, SEED = 1000, 2
+COUNT, SEED = 500, 2
 STITCHED_VIDEOS = (
     "videodreamer/compare_examples_gifs_13.gif",
     "videodreamer/compare_examples_gifs_23.gif",

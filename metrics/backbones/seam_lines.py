@@ -13,13 +13,15 @@ from jaxtyping import Bool, Float, Float32, Int
 from customstudio.metrics.spec import Array
 
 REACH = 8
-"""Columns looked at on each side of a boundary."""
-MARGIN = 0.08
-"""Strips at a border narrower than this share are frames and bars, not pictures."""
+"""Columns looked at on each side of a boundary; nearer to the border none is looked for."""
+MARGIN = 0.12
+"""Strips at a border narrower than this share are edges of floors and shelves, not pictures."""
 CANDIDATES = 3
 """Lines a picture and axis measured in full; the true one is among those in 99.9% of cases."""
 FLOOR = 4.0
 """Grey levels that noise and compression alone give; steps below it carry no evidence."""
+SOFT = 3
+"""Columns over which compression and resampling smear a bar's edge: these are the bar's too."""
 SEGMENTS = 20
 FLAT = 2.5
 """Standard deviation, grey levels, below which all up to the border is a bar, not a picture."""
@@ -64,30 +66,30 @@ def find_lines(picture: Float32[Array, "across 3 along"]) -> Lines:
     The axis along the seam is last: all sums run over it, and it is contiguous in memory.
     """
     sides, bars = _sides(picture)
-    padded = np.pad(picture, ((REACH, REACH), (0, 0), (0, 0)), mode="reflect")
-    support = np.where(bars, 0.0, _support(padded))
+    beside_bar = np.convolve(bars, np.ones(2 * SOFT + 1), "same") > 0
+    support = np.where(beside_bar, 0.0, _support(picture))
     boundaries = _best(support)
-    strips = padded[boundaries[:, None] + np.arange(2 * REACH)]
+    strips = picture[boundaries[:, None] + np.arange(-REACH, REACH)]
     here = support[boundaries]
-    whole = np.stack([here, here - np.median(support)], axis=1)
+    whole = np.stack([here, here - np.median(support[support > 0]) if here.size else here], axis=1)
     return Lines(boundaries, np.concatenate([_along(strips), whole, sides[boundaries]], axis=1))
 
 
-def _support(padded: Float32[Array, "padded 3 along"]) -> Float[Array, "boundaries"]:
+def _support(picture: Float32[Array, "across 3 along"]) -> Float[Array, "across"]:
     """Mean over a line of step / (step + activity beside it + floor), for each boundary.
 
-    The boundary `b` of the unpadded picture is element `b`; 0 beyond the margins.
+    Element `b` is the boundary before column `b`; 0 within the margins.
     """
-    across = len(padded) - 2 * REACH
-    steps = _norm(padded[3:] - padded[:-3])
+    across = len(picture)
+    steps = _norm(picture[3:] - picture[:-3])
     beside = (steps[:-3] + steps[1:-2] + steps[2:-1] + steps[3:]) / 4
-    at = REACH - 2
-    centre = steps[at : at + across]
-    activity = np.maximum(beside[at - 6 : at - 6 + across], beside[at + 3 : at + 3 + across])
-    support = (centre / (centre + activity + FLOOR)).mean(axis=1)
-    edge = max(2, round(MARGIN * across))
-    support[:edge] = support[across - edge + 1 :] = 0
-    return np.asarray(support, np.float64)
+    edge = max(REACH, round(MARGIN * across))
+    first, last = edge - 2, across - edge - 1
+    activity = np.maximum(beside[first - 6 : last - 6], beside[first + 3 : last + 3])
+    centre = steps[first:last]
+    support = np.zeros(across)
+    support[edge : across - edge + 1] = (centre / (centre + activity + FLOOR)).mean(axis=1)
+    return support
 
 
 def _best(support: Float[Array, "boundaries"]) -> Int[Array, "lines"]:

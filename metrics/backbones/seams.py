@@ -23,7 +23,8 @@ LEVELS = 3
 """Full, half and quarter size: a seam feathered over 12 pixels is a step of 3 at the last."""
 SMALLEST = 24
 """Pixels of the shorter side below which a level holds too little to judge."""
-MEASURES = (*NAMES, "half size", "quarter size")
+MEASURES = (*NAMES, "half size", "quarter size", "horizontal")
+"""Gravity makes level edges (horizons, floors, tables) commoner than upright ones: axes differ."""
 SAME_PLACE = 0.025
 """Lines of two levels this close, as a share of the side, are one: 2 pixels of the smallest."""
 AGREEMENT = 0.3
@@ -124,5 +125,5 @@ def _lines(picture: Float32[Array, "rows columns 3"], level: int) -> Iterator[Li
         found = find_lines(turned)
         for boundary, measures in zip(found.boundaries, found.measures, strict=True):
             place = float(boundary) / len(turned)
-            row = np.append(measures, [level == 1, level == 2])
+            row = np.append(measures, [level == 1, level == 2, axis == "horizontal"])
             yield Line(axis, level, place, len(turned), row)
