@@ -53,7 +53,7 @@ def make_cell(estimate: Estimate, coverage: Coverage | None = None, best: bool =
         coverage=percent(coverage.share) if coverage else "",
         failed=f"{count(coverage.failed, 'video')} failed" if coverage and coverage.failed else "",
         best=best,
-        grave=not mean and not estimate.reason.startswith(NOT_APPLICABLE),
+        grave=not mean and not estimate.reason.startswith((NOT_APPLICABLE, "no videos")),
     )
 
 
