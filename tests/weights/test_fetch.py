@@ -113,6 +113,16 @@ def test_the_named_member_of_an_archive_is_taken_and_nothing_else(tmp_path, serv
     assert not (tmp_path.parent / "evil.bin").exists()
 
 
+def test_an_archive_of_two_files_is_fetched_once(tmp_path, server) -> None:
+    server.files["pack.zip"] = archive(**{"one.bin": b"1", "two.bin": b"2"})
+    url = f"{server.address}/pack.zip"
+    files = tuple(WeightFile(name=n, url=url, member=n) for n in ("one.bin", "two.bin"))
+    run(tmp_path, server.network().model_copy(update={"files": files}))
+    found = {p.name: p.read_bytes() for p in (tmp_path / "net").iterdir()}
+    assert found == {"one.bin": b"1", "two.bin": b"2"}
+    assert len(server.asked) == 1
+
+
 def test_a_member_that_points_outside_lands_inside(tmp_path, server) -> None:
     server.files["pack.zip"] = archive(**{"..__..__net.bin": CONTENT})
     run(tmp_path, server.network(url=f"{server.address}/pack.zip", member="net.bin"))
