@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from itertools import combinations
+from itertools import combinations, cycle
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from customstudio.media.video import write_video
 from customstudio.metrics.spec import Array
 
 SIDE = 128
-FRAMES = 12
+FRAMES = 8
 FPS = 8.0
 Colour = tuple[int, int, int]
 SUBJECTS: dict[str, tuple[str, int, Colour, Colour]] = {
@@ -68,7 +68,7 @@ def render(folder: Path) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             picture = _frame([name], place, 0.3 + 0.2 * number, scale=1.5)
             Image.fromarray(picture).save(path)
-    rows = [_video(folder, m, p, q) for m in METHODS for p in _pairs() for q in PLACES]
+    rows = [_video(folder, m, p, q) for m in METHODS for p, q in _scenes()]
     table = io.StringIO()
     writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
     writer.writeheader()
@@ -76,8 +76,9 @@ def render(folder: Path) -> None:
     write_text(folder / "manifest.csv", table.getvalue())
 
 
-def _pairs() -> list[tuple[str, str]]:
-    return list(combinations(SUBJECTS, 2))
+def _scenes() -> list[tuple[tuple[str, str], str]]:
+    """Every pair of subjects, in one place after another."""
+    return list(zip(combinations(SUBJECTS, 2), cycle(PLACES), strict=False))
 
 
 def _video(folder: Path, method: str, pair: tuple[str, str], place: str) -> dict[str, str]:
@@ -110,7 +111,10 @@ def _frame(
     sky, ground = PLACES[place]
     # Drawn at four times the size and reduced: smooth edges without a drawing library.
     image = Image.new("RGB", (4 * SIDE, 4 * SIDE), sky)
-    ImageDraw.Draw(image).rectangle((0, 2.6 * SIDE, 4 * SIDE, 4 * SIDE), fill=ground)
+    # Hills: a level horizon between two flat colours would be a seam, and rightly so.
+    hills = [(x, SIDE * (2.6 + 0.3 * math.sin(x / SIDE * 2.1))) for x in range(0, 4 * SIDE + 1, 8)]
+    corners = [(4 * SIDE, 4 * SIDE), (0, 4 * SIDE)]
+    ImageDraw.Draw(image).polygon(hills + corners, fill=ground)
     for index, name in enumerate(names):
         x = (index + 0.5) / len(names) + 0.1 * math.sin(2 * math.pi * (time + 0.3 * index))
         y = 0.6 - 0.12 * abs(math.sin(2 * math.pi * (time + 0.5 * index)))
