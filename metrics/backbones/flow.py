@@ -129,10 +129,8 @@ def last_flow(model: Any, pixels: Tensor, pairs: int, updates: int) -> Tensor:
 
 def build(architecture: str) -> Any:
     """torchvision's RAFT of that architecture, with values that do not matter."""
-    if architecture != "toy":
-        return raft_large(weights=None)
     with torch.random.fork_rng(devices=[]):
-        return raft_large(weights=None, **_toy_parts())
+        return raft_large(weights=None, **(_toy_parts() if architecture == "toy" else {}))
 
 
 def load(located: "Located", *, device: str, precision: str, options: Mapping[str, bool]) -> Flow:
