@@ -56,8 +56,8 @@ def _use(items: Sequence[Item]) -> SuiteUse:
     rows = sorted({(i.job, i.prompt, *(s.id for s in i.subjects)) for i in items})
     return SuiteUse(
         name="manifest",
-        version="none",
-        label="own manifest",
+        version="own",
+        label="own videos and prompts",
         prompt_set="own",
         digest=digest([list(row) for row in rows]),
         jobs=len(rows),

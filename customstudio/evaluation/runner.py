@@ -313,13 +313,14 @@ _COVERAGE = "coverage of "
 
 def _gaps(summary: Summary) -> Iterator[str]:
     for method in summary.methods:
+        gaps: dict[tuple[int, int], list[str]] = {}
         for key in (key for key in summary.keys if key.headline):
             coverage = method.coverage[key.key]
             if coverage.failed:
-                yield (
-                    f"{_COVERAGE}{key.title} is {coverage.jobs - coverage.failed} of "
-                    f"{coverage.jobs} videos ({method.method})"
-                )
+                covered = (coverage.jobs - coverage.failed, coverage.jobs)
+                gaps.setdefault(covered, []).append(key.title)
+        for (covered_jobs, jobs), titles in gaps.items():
+            yield f"{_COVERAGE}{method.method} is {covered_jobs} of {jobs}: {', '.join(titles)}"
 
 
 def _now() -> str:

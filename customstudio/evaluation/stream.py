@@ -181,7 +181,7 @@ class FrameStream:
             return
         try:
             yield from self._blocks(item.path)
-        except (MediaError, OSError) as error:
+        except MediaError as error:
             yield Broken(str(error))
 
     def _blocks(self, path: Path) -> Iterator[Block | Facts]:
@@ -262,9 +262,16 @@ class _BlockBuilder:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change: tells cheaply whether a file is still the one that was read."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    stats = [file.stat() for file in files]
+    """Size and time of change: tells cheaply whether a file is still the one that was read.
+
+    Raises:
+        MediaError: the file is not there, or cannot be looked at.
+    """
+    try:
+        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        stats = [file.stat() for file in files]
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
 
 

@@ -57,7 +57,7 @@ def test_evaluate_prints_the_scores_and_where_the_report_is(
     done = run("evaluate", str(toy_videos), *options, *metrics)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet where stderr is no terminal"
-    assert "own manifest" in done.stdout
+    assert "own videos and prompts" in done.stdout
     assert "not official: random weights" in done.stdout
     assert "CLIP-T ↑" in done.stdout
     assert "under 5 pairs" in done.stdout
