@@ -8,7 +8,6 @@ least 0.5, the best ten.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
@@ -29,8 +28,6 @@ if TYPE_CHECKING:
 
 SCORE, MOST = 0.5, 10
 COCO_CLASSES = 91
-_PASS = 4
-"""Frames a pass: at 1333 pixels a frame, more only costs memory."""
 
 
 class Detector:
@@ -42,18 +39,17 @@ class Detector:
     def find(
         self, frames: Sequence[UInt8[Array, "height width 3"]]
     ) -> list[Float32[Array, "boxes 4"]]:
-        """Boxes of each frame, best first: left, top, right, bottom in pixels, inside the frame."""
-        found: list[Array] = []
-        while len(found) < len(frames):
-            # Only frames of one size share a pass: torchvision pads smaller ones, which shows.
-            rest = frames[len(found) : len(found) + _PASS]
-            same = next((i for i, f in enumerate(rest) if f.shape != rest[0].shape), len(rest))
-            found += self._pass(np.stack(list(rest[:same])))
-        return found
+        """Boxes of each frame, best first: left, top, right, bottom in pixels, inside the frame.
 
-    def _pass(self, frames: Array) -> list[Array]:
+        One frame a pass: together with others a frame's boxes move by up to some hundredths of a
+        pixel, and frames of other sizes would be padded.
+        """
+        found = []
         with arithmetic(*self._how):
-            return [_best(row) for row in self._model(list(to_device(frames, self._device)))]
+            for frame in frames:
+                (row,) = self._model(list(to_device(frame[None], self._device)))
+                found.append(_best(row))
+        return found
 
 
 def build(architecture: str) -> Any:

@@ -47,8 +47,8 @@ def test_it_is_torchvisions_call_for_each_size(toy_weights: Path) -> None:
     found = network.find(pictures)
     assert len(found) == len(pictures)
     for boxes, picture in zip(found, pictures, strict=True):
-        np.testing.assert_allclose(boxes, plain(model, picture), rtol=1e-5, atol=1e-4)
-        np.testing.assert_allclose(boxes, network.find([picture])[0], rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(boxes, plain(model, picture), rtol=1e-6)
+        np.testing.assert_allclose(boxes, network.find([picture])[0], rtol=1e-6)
     assert sum(map(len, found)) > 0
     assert network.find([]) == []
 
@@ -70,7 +70,7 @@ def test_full_size_is_the_model_that_torchvision_builds_around_its_weights(
     pictures = frames((320, 576), (320, 576), (200, 120))
     found = network.find(pictures)
     for boxes, picture in zip(found, pictures, strict=True):
-        np.testing.assert_allclose(boxes, plain(model, picture), rtol=1e-5, atol=1e-3)
+        np.testing.assert_allclose(boxes, plain(model, picture), rtol=1e-6)
     assert sum(map(len, found)) > 0
 
 
