@@ -82,13 +82,16 @@ def _support(picture: Float32[Array, "across 3 along"]) -> Float[Array, "across"
     """
     across = len(picture)
     steps = _norm(picture[3:] - picture[:-3])
-    beside = (steps[:-3] + steps[1:-2] + steps[2:-1] + steps[3:]) / 4
+    pairs = steps[:-1] + steps[1:]
+    beside = (pairs[:-2] + pairs[2:]) * np.float32(0.25)
     edge = max(REACH, round(MARGIN * across))
     first, last = edge - 2, across - edge - 1
     activity = np.maximum(beside[first - 6 : last - 6], beside[first + 3 : last + 3])
     centre = steps[first:last]
+    activity += centre
+    activity += np.float32(FLOOR)
     support = np.zeros(across)
-    support[edge : across - edge + 1] = (centre / (centre + activity + FLOOR)).mean(axis=1)
+    support[edge : across - edge + 1] = np.divide(centre, activity, out=activity).mean(axis=1)
     return support
 
 
@@ -105,12 +108,15 @@ def _best(support: Float[Array, "boundaries"]) -> Int[Array, "lines"]:
 
 
 def _norm(steps: Float32[Array, "*lines 3 along"]) -> Float32[Array, "*lines along"]:
-    return np.asarray(np.sqrt(_square(steps)))
+    total = _square(steps)
+    return np.asarray(np.sqrt(total, out=total))
 
 
 def _square(steps: Float32[Array, "*lines 3 along"]) -> Float32[Array, "*lines along"]:
     squares = np.square(steps)
-    return np.asarray(squares[..., 0, :] + squares[..., 1, :] + squares[..., 2, :])
+    total = squares[..., 0, :] + squares[..., 1, :]
+    total += squares[..., 2, :]
+    return np.asarray(total)
 
 
 def _along(strips: Float32[Array, "lines 16 3 along"]) -> Float[Array, "lines 15"]:
@@ -198,10 +204,11 @@ def _sides(
 
     Colour distance, contrast ratio, sharpness ratio, contrast of the plainer side.
     """
-    mean = picture.mean(axis=-1, dtype=np.float64)
+    mean = picture.mean(axis=-1)
     square = np.einsum("xca,xca->xc", picture, picture) / picture.shape[-1]
-    fine = np.abs(picture[..., 1:] - picture[..., :-1]).mean(axis=(1, 2))
-    columns = np.concatenate([mean, square, fine[:, None]], axis=1)
+    change = picture[..., 1:] - picture[..., :-1]
+    fine = np.abs(change, out=change).reshape(len(picture), -1).mean(axis=1)
+    columns = np.concatenate([mean, square, fine[:, None]], axis=1, dtype=np.float64)
     total = np.cumsum(columns, axis=0)
     count = np.arange(len(picture))[:, None]
     before = total - columns
