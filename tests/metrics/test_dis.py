@@ -94,9 +94,7 @@ def test_threads_and_opencv_threads_change_nothing() -> None:
     finally:
         cv2.setNumThreads(before)
     values: list[float] = []
-    threads = [
-        threading.Thread(target=lambda: values.append(dis.motion(*pair))) for _ in range(6)
-    ]
+    threads = [threading.Thread(target=lambda: values.append(dis.motion(*pair))) for _ in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -29,8 +29,9 @@ def _picture(seed: int, size: tuple[int, int]) -> Array:
         axes = (int(height * rng.uniform(0.02, 0.2)), int(height * rng.uniform(0.02, 0.2)))
         colour = rng.uniform(0, 255, 3).tolist()
         cv2.ellipse(picture, centre, axes, rng.uniform(0, 180), 0, 360, colour, -1, cv2.LINE_AA)
-    picture += rng.normal(0, 3, picture.shape)
-    return np.clip(cv2.GaussianBlur(picture, (0, 0), height / 320), 0, 255).astype(np.uint8)
+    noisy = picture + rng.normal(0, 3, picture.shape)
+    blurred = cv2.GaussianBlur(noisy, (0, 0), height / 320)
+    return np.asarray(np.clip(blurred, 0, 255), np.uint8)
 
 
 def _pair(size: tuple[int, int], axis: int, cut: float = 0.5, feather: float = 0.0) -> Array:
