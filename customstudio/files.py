@@ -76,7 +76,7 @@ def locked(folder: Path) -> Iterator[None]:
             raise UserError(
                 "another run is writing into this folder",
                 where=str(folder),
-                fix="wait for it to end, or give another folder with --out",
+                fix="wait for it to end, or give another folder",
             ) from error
         yield
 

@@ -42,8 +42,8 @@ class Run:
         return tables.read_table(self.path / "videos.parquet", tables.VIDEOS)
 
     def video_rows(self) -> list[dict[str, Any]]:
-        """The rows of `videos` as dictionaries."""
-        return [{str(k): v for k, v in row.items()} for row in self.videos.to_dict("records")]
+        """The rows of `videos` as dictionaries of plain values; null is None."""
+        return tables.read_arrow(self.path / "videos.parquet", tables.VIDEOS).to_pylist()
 
     @cached_property
     def curves(self) -> pd.DataFrame:

@@ -1,6 +1,6 @@
 """Compare runs: paired differences over pairs, with intervals and corrected p-values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
@@ -58,7 +58,8 @@ def compare(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> l
             fix="give two runs, or a run of a manifest with several methods",
         )
     protocol = catalog.protocol(runs[0].info.protocol)
-    chosen = keys or [protocol.key(m) for m in runs[0].info.metrics]
+    common = [m for m in runs[0].info.metrics if all(m in run.info.metrics for run in runs)]
+    chosen = keys or [protocol.key(metric) for metric in common]
     found = [
         _difference((a[0], _values(a[1], a[2], key)), (b[0], _values(b[1], b[2], key)), key)
         for a, b in combinations(entries, 2)
@@ -110,9 +111,9 @@ def _check(runs: Sequence[Run]) -> None:
         for what, mine, other in (
             ("suites", first.suite.digest, info.suite.digest),
             ("protocols", first.protocol, info.protocol),
-            ("weights", _weights(runs[0]), _weights(run)),
-            ("reference images", _images(runs[0]), _images(run)),
-            ("metric versions", *_shared_versions(first.metrics, info.metrics)),
+            ("weights", *_shared(_weights(runs[0]), _weights(run))),
+            ("reference images", *_shared(_images(runs[0]), _images(run))),
+            ("metric versions", *_shared(first.metrics, info.metrics)),
         ):
             if mine != other:
                 raise UserError(
@@ -130,9 +131,10 @@ def _images(run: Run) -> dict[str, list[str]]:
     return {name: sorted(hashes.values()) for name, hashes in run.info.references.items()}
 
 
-def _shared_versions(a: dict[str, int], b: dict[str, int]) -> tuple[object, object]:
+def _shared(a: Mapping[str, object], b: Mapping[str, object]) -> tuple[object, object]:
+    """Both, cut down to what both have: a run may hold fewer metrics than the other."""
     shared = a.keys() & b.keys()
-    return {m: a[m] for m in shared}, {m: b[m] for m in shared}
+    return {name: a[name] for name in shared}, {name: b[name] for name in shared}
 
 
 def _label(run: Run, method: str, runs: Sequence[Run]) -> str:

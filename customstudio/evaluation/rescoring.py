@@ -38,7 +38,7 @@ def rescore(path: str | Path, *, metrics: Sequence[str] | None = None, out: Path
         result = ChunkResult(0)
         for row in run.video_rows():
             item = _item(row)
-            result.videos.append(_video_row(row))
+            result.videos.append(VideoRow(**row))
             features: VideoFeatures | Unscored
             if row["reason"] is not None:
                 features = Unscored(str(row["reason"]))
@@ -110,18 +110,3 @@ def _item(row: Mapping[str, Any]) -> Item:
         type=str(row["type"]),
         path=None,
     )
-
-
-def _video_row(row: Mapping[str, Any]) -> VideoRow:
-    def plain(value: Any) -> Any:
-        if hasattr(value, "tolist"):
-            value = value.tolist()
-        if isinstance(value, list):
-            return [plain(part) for part in value]
-        return None if isinstance(value, float) and value != value else value
-
-    values = {name: plain(value) for name, value in row.items()}
-    for name in ("bytes", "frames", "width", "height"):
-        if values[name] is not None:
-            values[name] = int(values[name])
-    return VideoRow(**values)

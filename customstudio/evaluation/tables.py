@@ -74,6 +74,12 @@ def write_tables(folder: Path, results: Iterable[ChunkResult], root: Path) -> No
 
 
 def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
+    """One of the bundle's tables as a pandas frame; errors as of `read_arrow`."""
+    frame: pd.DataFrame = read_arrow(path, schema).to_pandas()
+    return frame
+
+
+def read_arrow(path: Path, schema: pa.Schema) -> pa.Table:
     """Read one of the bundle's tables.
 
     Raises:
@@ -93,8 +99,7 @@ def read_table(path: Path, schema: pa.Schema) -> pd.DataFrame:
             where=f"{path}: {', '.join(table.schema.names)}",
             fix="read it with the version that wrote it, or evaluate again",
         )
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return table
 
 
 def videos_root(path: Path) -> Path | None:
