@@ -43,7 +43,9 @@ class Run:
 
     def video_rows(self) -> list[dict[str, Any]]:
         """The rows of `videos` as dictionaries of plain values; null is None."""
-        return tables.read_arrow(self.path / "videos.parquet", tables.VIDEOS).to_pylist()
+        table = tables.read_arrow(self.path / "videos.parquet", tables.VIDEOS)
+        rows: list[dict[str, Any]] = table.to_pylist()
+        return rows
 
     @cached_property
     def curves(self) -> pd.DataFrame:
