@@ -9,7 +9,7 @@ demo: $(STAMP)
 	@$(BIN)/customstudio demo --out runs/demo
 
 test: $(STAMP)
-	$(BIN)/pytest -q -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadscope
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

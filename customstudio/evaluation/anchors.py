@@ -121,11 +121,18 @@ def _videos(item: Item, everyone: Sequence[ItemSubject], root: Path) -> Iterator
     others = [s for s in everyone if s.category not in taken and s.references]
     kinds = {STILL: still}
     if others:
-        kinds[UNRELATED] = [others[n % len(others)].references[0].path for n in range(FRAMES)]
+        kinds[UNRELATED] = [_nth_image(others, number) for number in range(FRAMES)]
     for method, paths in kinds.items():
         folder = root / method.replace(" ", "-") / item.pair / item.prompt_id / item.seed
         _write_frames(folder, paths, square=method == UNRELATED)
         yield replace(item, method=method, path=folder)
+
+
+def _nth_image(subjects: Sequence[ItemSubject], number: int) -> Path:
+    """One image of each subject in turn, then the next of each."""
+    turn, which = divmod(number, len(subjects))
+    references = subjects[which].references
+    return references[turn % len(references)].path
 
 
 def _write_frames(folder: Path, paths: Sequence[Path], *, square: bool) -> None:

@@ -112,7 +112,9 @@ def _frame(
     # Drawn at four times the size and reduced: smooth edges without a drawing library.
     image = Image.new("RGB", (4 * SIDE, 4 * SIDE), sky)
     # Hills: a level horizon between two flat colours would be a seam, and rightly so.
-    hills = [(float(x), SIDE * (2.6 + 0.3 * math.sin(x / SIDE * 2.1))) for x in range(0, 4 * SIDE + 1, 8)]
+    hills = [
+        (float(x), SIDE * (2.6 + 0.3 * math.sin(x / SIDE * 2.1))) for x in range(0, 4 * SIDE + 1, 8)
+    ]
     corners = [(4.0 * SIDE, 4.0 * SIDE), (0.0, 4.0 * SIDE)]
     ImageDraw.Draw(image).polygon(hills + corners, fill=ground)
     for index, name in enumerate(names):
