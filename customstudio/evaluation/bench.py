@@ -43,7 +43,7 @@ def main() -> None:
     """Run the benchmarks and print a Markdown table."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--only", choices=("speed", "memory", "resume"), action="append")
-    parser.add_argument("--rounds", type=int, default=3, help="times each thing is measured")
+    parser.add_argument("--rounds", type=int, default=2, help="times each thing is measured")
     parser.add_argument("--memory-child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_child:
@@ -59,8 +59,8 @@ def main() -> None:
         os.environ["CUSTOMSTUDIO_DATA"] = str(folder / "data")
         if "speed" in chosen:
             list(random_weights.write(folder / "weights", ("clip-vit-b32-openai", "dino-vits16")))
-            for frames, videos in ((8, 8), (24, 16)):
-                _speed(folder, frames=frames, videos=videos, rounds=options.rounds)
+            _speed(folder, frames=24, videos=12, rounds=options.rounds, scripts=False)
+            _speed(folder, frames=8, videos=32, rounds=options.rounds, scripts=True)
         if "memory" in chosen:
             _memory(folder)
         if "resume" in chosen:
@@ -115,31 +115,39 @@ def _plan(videos: Path, weights: Path | None, protocol: str = "customstudio-v1")
     )
 
 
-def _speed(folder: Path, *, frames: int, videos: int, rounds: int) -> None:
+def _speed(folder: Path, *, frames: int, videos: int, rounds: int, scripts: bool) -> None:
     data = _make_videos(folder / f"v{frames}", videos=videos, frames=frames, size=(576, 320))
     plan = _plan(data, folder / "weights")
-    networks = {
-        role: backbones.load(role, n, device="cpu", precision="float32", options={})
-        for role, n in plan.networks.items()
-    }
+    networks = _load(plan)
     inputs = {
         role: np.concatenate([_crops(networks[role], i.path) for i in plan.collection.items])
         for role in networks
     }
-    times = _in_turn(
-        {
-            "engine": lambda: _engine(plan),
-            "bare": lambda: _bare(networks, inputs),
-            "scripts": lambda: _as_scripts(networks, plan),
-        },
-        rounds,
-    )
+    for role, network in networks.items():
+        network.embed(inputs[role][:BATCH])  # warm
+    tasks: dict[str, Callable[[], object]] = {
+        "engine": lambda: _engine(plan),
+        "bare": lambda: _bare(networks, inputs),
+    }
+    if scripts:
+        tasks["scripts"] = lambda: _as_scripts(plan)
+    times = _in_turn(tasks, rounds)
     details = f"{videos} videos of {frames} frames, 576x320, 10 references; median of {rounds}"
     bare = statistics.median(times["bare"])
     rate = f"bare: {videos * frames / bare:.1f} frames/s"
     _row("engine", _ratio(times, "engine", "bare"), "bare forward passes", f"{details}; {rate}")
-    _row("public scripts' way", _ratio(times, "scripts", "bare"), "bare forward passes", details)
-    _row("public scripts' way", _ratio(times, "scripts", "engine"), "engine", details)
+    if scripts:
+        _row(
+            "public scripts' way", _ratio(times, "scripts", "bare"), "bare forward passes", details
+        )
+        _row("public scripts' way", _ratio(times, "scripts", "engine"), "engine", details)
+
+
+def _load(plan: Plan) -> dict[str, Any]:
+    return {
+        role: backbones.load(role, located, device="cpu", precision="float32", options={})
+        for role, located in plan.networks.items()
+    }
 
 
 def _ratio(times: dict[str, list[float]], a: str, b: str) -> str:
@@ -149,12 +157,11 @@ def _ratio(times: dict[str, list[float]], a: str, b: str) -> str:
 
 def _in_turn(tasks: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {name: [] for name in tasks}
-    for number in range(rounds + 1):
+    for _ in range(rounds):
         for name, task in tasks.items():
             start = time.perf_counter()
             task()
-            if number:  # the first round warms up
-                times[name].append(time.perf_counter() - start)
+            times[name].append(time.perf_counter() - start)
     return times
 
 
@@ -177,8 +184,12 @@ def _bare(networks: dict[str, Any], inputs: dict[str, Array]) -> None:
             network.embed(inputs[role][start : start + BATCH])
 
 
-def _as_scripts(networks: dict[str, Any], plan: Plan) -> None:
-    """One video at a time, decoded and embedded anew for each metric, with its references."""
+def _as_scripts(plan: Plan) -> None:
+    """One video at a time, decoded and embedded anew for each metric, with its references.
+
+    The networks are loaded once, not once a metric: kinder than the scripts are.
+    """
+    networks = _load(plan)
     clip, dino = networks["clip"], networks["dino"]
     for item in plan.collection.items:
         references = [load_image(r.path) for s in item.subjects for r in s.references]

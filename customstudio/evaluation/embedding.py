@@ -145,6 +145,7 @@ class References:
         how: Mapping[str, str],
     ) -> None:
         self._networks, self._located, self._cache, self._how = networks, located, cache, dict(how)
+        self._known: dict[tuple[str, str], Array] = {}
         self.notes: set[str] = set()
 
     def check(self, subjects: Sequence[ItemSubject], features: Sequence[str]) -> None:
@@ -171,6 +172,11 @@ class References:
 
     def of_subject(self, feature: str, subject: ItemSubject) -> Float32[Array, "images dim"]:
         """`clip.references` and its like for one subject: a row for each usable image."""
+        if (feature, subject.id) not in self._known:
+            self._known[feature, subject.id] = self._of_subject(feature, subject)
+        return self._known[feature, subject.id]
+
+    def _of_subject(self, feature: str, subject: ItemSubject) -> Float32[Array, "images dim"]:
         role, kind = feature.split(".")
         network = self._networks[role]
         if role == "faces":
