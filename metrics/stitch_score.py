@@ -4,7 +4,9 @@ Chen et al., "VideoDreamer", arXiv:2311.00990, section IV-A (iv): "detected by O
 detector is not published. Ours is `customstudio.metrics.backbones.seams`.
 """
 
-from customstudio.metrics.spec import MetricSpec, Score, VideoFeatures
+import numpy as np
+
+from customstudio.metrics.spec import MetricSpec, Score, Variant, VideoFeatures
 
 SPEC = MetricSpec(
     id="stitch_score",
@@ -15,12 +17,23 @@ SPEC = MetricSpec(
     better="lower",
     needs={"seams": "seams.frames"},
     source="arXiv:2311.00990, sec. IV-A (iv); detector ours",
-    differs="detector unpublished; ours finds one straight, axis-aligned seam over at least 0.8 "
-    "of height or width with two different pictures on its sides",
+    differs="detector unpublished; ours finds a straight, axis-aligned seam between two pictures "
+    "(design: over at least 0.8 of the frame; not in its outer 12%)",
+    variants=(
+        Variant(
+            name="vertical",
+            about="upright seams alone: two pictures side by side, which natural level edges "
+            "are not taken for",
+        ),
+    ),
 )
 
 
 def score(video: VideoFeatures) -> dict[str, Score]:
-    """Mean over frames of 1 (a seam) or 0."""
-    curve = video.arrays["seams.frames"]
-    return {"stitch_score": Score(float(curve.mean()), curve=curve)}
+    """Mean over frames of 1 (a seam) or 0; of upright seams alone beside it."""
+    codes = video.arrays["seams.frames"]
+    curve = (codes > 0).astype(np.float32)
+    return {
+        "stitch_score": Score(float(curve.mean()), curve=curve),
+        "stitch_score.vertical": Score(float((codes == 1).mean())),
+    }

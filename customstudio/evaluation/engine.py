@@ -89,7 +89,7 @@ class Engine:
                 for role in IMAGE_ROLES
                 if f"{role}.frames" in features
             },
-            per_frame={"seams.frames": seams.has_seam} if "seams.frames" in features else {},
+            per_frame={"seams.frames": seams.seam_code} if "seams.frames" in features else {},
             per_pair={"dis.motion": dis.motion} if "dis.motion" in features else {},
             whole_frames=bool({"faces.frames", "crops.frames"} & set(features)),
             taken_frames="flow.motion" in features,

@@ -1,6 +1,7 @@
 """The fitted part of the seam detector: how likely a measured line is a seam.
 
-A network of one hidden layer over hand-designed measures, fitted by `customstudio.metrics.seam_fit`
+A network of one hidden layer over hand-designed measures, fitted by
+`customstudio.metrics.seam_study.fit`
 on the tuning subjects alone; its numbers are in seam_model.json.
 """
 

@@ -69,6 +69,12 @@ def has_seam(frame: UInt8[Array, "height width 3"]) -> bool:
     return find_seam(frame) is not None
 
 
+def seam_code(frame: UInt8[Array, "height width 3"]) -> float:
+    """The feature `seams.frames` of one frame: 0 no seam, 1 an upright one, 2 a level one."""
+    seam = find_seam(frame)
+    return 0.0 if seam is None else 1.0 if seam.axis == "vertical" else 2.0
+
+
 def find_seam(frame: UInt8[Array, "height width 3"]) -> Seam | None:
     """The surest seam of an RGB frame, if it has any; at least 24 x 24 pixels are needed."""
     lines = candidates(frame)

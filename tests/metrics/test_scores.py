@@ -219,9 +219,10 @@ def test_too_few_frames_have_no_dynamic_degree() -> None:
 
 def test_shares_and_ratings_are_means_over_frames() -> None:
     seams = catalog.score_function("stitch_score")(
-        features({"seams.frames": np.array([1, 0, 0, 1, 0], "f4")})
+        features({"seams.frames": np.array([1, 0, 0, 2, 1], "f4")})
     )
-    assert value(seams["stitch_score"]) == pytest.approx(0.4)
+    assert value(seams["stitch_score"]) == pytest.approx(0.6)
+    assert value(seams["stitch_score.vertical"]) == pytest.approx(0.4)
     ratings = catalog.score_function("aesthetic_quality")(
         features({"aesthetic.frames": np.array([4.0, 5.0, 6.0], "f4")}, frames=3)
     )

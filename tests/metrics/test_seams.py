@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from customstudio.metrics import seam_data
 from customstudio.metrics.backbones import seams
 from customstudio.metrics.backbones.seam_model import seam_model
-from customstudio.metrics.seam_making import h264, joined, jpeg
-from customstudio.metrics.seam_scenes import SCENES
-from customstudio.metrics.seam_validation import judged, video_samples
+from customstudio.metrics.seam_study import data as seam_data
+from customstudio.metrics.seam_study.making import h264, joined, jpeg
+from customstudio.metrics.seam_study.scenes import SCENES
+from customstudio.metrics.seam_study.validation import judged, video_samples
 from customstudio.metrics.spec import Array
 
 SIZES = [(320, 576), (512, 512), (576, 320), (256, 256), (1080, 1920)]

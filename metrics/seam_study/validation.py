@@ -1,6 +1,6 @@
 """How well the seam detector works, on subjects that it was not fitted on.
 
-`python -m customstudio.metrics.seam_validation --references DIR [--videos DIR] [--out DIR]`
+`python -m customstudio.metrics.seam_study.validation --references DIR [--videos DIR] [--out DIR]`
 prints the tables of docs/metrics/stitch_score.md; `--out` gets contact sheets of the failures.
 """
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from customstudio.media.video import VIDEO_SUFFIXES, open_video
 from customstudio.metrics.backbones.seams import find_seam
-from customstudio.metrics.seam_data import Sample, load_images, samples, split
-from customstudio.metrics.seam_report import Verdict, save_failures, summary, table
+from customstudio.metrics.seam_study.data import Sample, load_images, samples, split
+from customstudio.metrics.seam_study.report import Verdict, save_failures, summary, table
 
 COUNT, SEED = 500, 2
 STITCHED_VIDEOS = (

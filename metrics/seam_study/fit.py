@@ -1,4 +1,4 @@
-"""Fit the seam detector's model: `python -m customstudio.metrics.seam_fit --references DIR`.
+"""Fit the seam detector's model: `python -m customstudio.metrics.seam_study.fit --references DIR`.
 
 Only the tuning subjects are used (`seam_data.split`); the validation's subjects are others.
 """
@@ -14,8 +14,8 @@ from customstudio.files import write_text
 from customstudio.metrics.backbones import seams
 from customstudio.metrics.backbones.seam_model import FILE, SeamModel
 from customstudio.metrics.backbones.seams import Line
-from customstudio.metrics.seam_data import Sample, fold, load_images, samples, split
-from customstudio.metrics.seam_training import Table, fit
+from customstudio.metrics.seam_study.data import Sample, fold, load_images, samples, split
+from customstudio.metrics.seam_study.training import Table, fit
 from customstudio.metrics.spec import Array
 
 COUNT, SEED = 1600, 1

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from customstudio.metrics.seam_making import (
+from customstudio.metrics.seam_study.making import (
     CLIP,
     STEP,
     TREATMENTS,
@@ -17,7 +17,7 @@ from customstudio.metrics.seam_making import (
     joined,
     treated,
 )
-from customstudio.metrics.seam_scenes import SCENES
+from customstudio.metrics.seam_study.scenes import SCENES
 from customstudio.metrics.spec import Array
 
 Images = Mapping[str, Sequence[UInt8[Array, "height width 3"]]]

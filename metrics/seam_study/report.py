@@ -9,7 +9,7 @@ import numpy as np
 
 from customstudio.files import write_bytes
 from customstudio.metrics.backbones.seams import Seam
-from customstudio.metrics.seam_data import Sample
+from customstudio.metrics.seam_study.data import Sample
 from customstudio.metrics.spec import Array
 
 SHEET_COLUMNS, SHEET_ROWS, THUMBNAIL = 6, 6, 240

@@ -12,7 +12,7 @@ from customstudio.metrics.backbones.seam_model import CLIP, SeamModel
 from customstudio.metrics.backbones.seams import Line
 from customstudio.metrics.spec import Array
 
-COMMAND = "python -m customstudio.metrics.seam_fit --references DIR"
+COMMAND = "python -m customstudio.metrics.seam_study.fit --references DIR"
 SEED = 1
 HIDDEN, DECAY = 16, 10.0
 """Hidden units and L2 penalty, chosen between tuning folds (8 units were a point of F1 worse)."""
