@@ -35,6 +35,7 @@ def evaluate(
     out: str | Path | None = None,
     method: str | None = None,
     card: dict[str, str] | None = None,
+    note: str | None = None,
     weights_dir: str | Path | None = None,
     device: str = "auto",
     precision: str = "float32",
@@ -64,6 +65,7 @@ def evaluate(
         out: folder of the bundle; None: `runs/METHOD-DIGEST`.
         method: name of the method; None: the manifest's, else the folder's name.
         card: what the method is (paper, code, base model ...), recorded as given.
+        note: what every reader of the run should know of the videos.
         weights_dir: folder of the networks' weights; None: the default cache.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         precision: `float32`, `tf32` or `amp`; only float32 is official.
@@ -100,6 +102,8 @@ def evaluate(
         references=root,
         method=method,
     )
+    if note:
+        collection = replace(collection, notes=(*collection.notes, note))
     settings = _settings(device, precision, batch, chunk, threads, keep_features)
     plan = make_plan(
         collection,

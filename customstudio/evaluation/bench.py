@@ -15,14 +15,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from customstudio.evaluation.api import compute_here, evaluate
+from customstudio.evaluation.devices import resolve
 from customstudio.evaluation.discover import discover
 from customstudio.evaluation.plan import Plan, make_plan
 from customstudio.evaluation.records import Settings
@@ -37,13 +38,16 @@ from customstudio.weights.store import Store
 
 FOUR = ("clip_t", "clip_i", "dino_i", "temporal_consistency")
 BATCH = 32
+PRECISIONS: tuple[Literal["float32", "tf32", "amp"], ...] = ("float32", "tf32", "amp")
 
 
 def main() -> None:
     """Run the benchmarks and print a Markdown table."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=("speed", "memory", "resume"), action="append")
+    parser.add_argument("--only", choices=("speed", "memory", "resume", "stages"), action="append")
     parser.add_argument("--rounds", type=int, default=2, help="times each thing is measured")
+    parser.add_argument("--device", default="auto", help="for stages: auto, cpu or cuda")
+    parser.add_argument("--videos", type=int, default=64, help="for stages: videos to score")
     parser.add_argument("--memory-child", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_child:
@@ -65,6 +69,8 @@ def main() -> None:
             _memory(folder)
         if "resume" in chosen:
             _resume(folder)
+        if "stages" in chosen:
+            _stages(folder, resolve(options.device), options.videos)
 
 
 def _row(what: str, figure: str, of: str, details: str) -> None:
@@ -74,7 +80,7 @@ def _row(what: str, figure: str, of: str, details: str) -> None:
 def _make_videos(folder: Path, *, videos: int, frames: int, size: tuple[int, int]) -> Path:
     """A manifest of rendered videos with two subjects of five references each."""
     rng = np.random.default_rng(0)
-    for subject in ("pet_cat", "pet_dog"):
+    for subject in ("person_1", "pet_dog"):
         for number in range(5):
             path = folder / "references" / subject / f"{number:02d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -82,9 +88,8 @@ def _make_videos(folder: Path, *, videos: int, frames: int, size: tuple[int, int
     rows = []
     for number in range(videos):
         write_video(folder / f"{number}.mp4", _moving(rng, frames, size), 8.0)
-        rows.append(
-            [f"{number}.mp4", f"a cat and a dog, number {number % 4}", "pet_cat;pet_dog", number]
-        )
+        prompt = f"a person and a dog, number {number % 4}"
+        rows.append([f"{number}.mp4", prompt, "person_1;pet_dog", number])
     with (folder / "manifest.csv").open("w", newline="") as file:
         csv.writer(file).writerows([["path", "prompt", "subjects", "seed"], *rows])
     return folder
@@ -97,19 +102,26 @@ def _moving(rng: np.random.Generator, frames: int, size: tuple[int, int]) -> Arr
     return np.stack([wide[:, 4 * f : 4 * f + width] for f in range(frames)])
 
 
-def _plan(videos: Path, weights: Path | None, protocol: str = "customstudio-v1") -> Plan:
+def _plan(
+    videos: Path,
+    weights: Path,
+    *,
+    metrics: Sequence[str],
+    device: str = "cpu",
+    precision: Literal["float32", "tf32", "amp"] = "float32",
+) -> Plan:
     settings = Settings(
         chunk=16,
         batch=BATCH,
-        device="cpu",
-        precision="float32",
+        device=device,
+        precision=precision,
         threads=len(os.sched_getaffinity(0)),
         keep_features=False,
     )
     return make_plan(
         discover(videos),
-        protocol=catalog.protocol(protocol),
-        metrics=FOUR,
+        protocol=catalog.protocol("customstudio-v1"),
+        metrics=metrics,
         settings=settings,
         store=Store(weights),
     )
@@ -117,7 +129,7 @@ def _plan(videos: Path, weights: Path | None, protocol: str = "customstudio-v1")
 
 def _speed(folder: Path, *, frames: int, videos: int, rounds: int, scripts: bool) -> None:
     data = _make_videos(folder / f"v{frames}", videos=videos, frames=frames, size=(576, 320))
-    plan = _plan(data, folder / "weights")
+    plan = _plan(data, folder / "weights", metrics=FOUR)
     networks = _load(plan)
     inputs = {
         role: np.concatenate([_crops(networks[role], i.path) for i in plan.collection.items])
@@ -264,6 +276,31 @@ def _resume(folder: Path) -> None:
         f"{seconds[0]:.0f} s for the run itself",
         f"{rows['clip_t']['scored']:,} videos, whole process; toy networks, videos of 4 frames",
     )
+
+
+def _stages(folder: Path, device: str, videos: int) -> None:
+    """The seven metrics at full size, with where the time goes, scaled up to 2,720 videos."""
+    weights = folder / "seven"
+    protocol = catalog.protocol("customstudio-v1")
+    roles = catalog.roles(catalog.features(protocol.metrics))
+    list(random_weights.write(weights, [protocol.networks[role] for role in roles]))
+    data = _make_videos(folder / "stages", videos=videos, frames=24, size=(576, 320))
+    for precision in ("float32",) if device == "cpu" else PRECISIONS:
+        plan = _plan(data, weights, metrics=protocol.metrics, device=device, precision=precision)
+        start = time.perf_counter()
+        seconds: dict[str, float] = {}
+        for result in compute_here(plan, range(len(plan.chunks)), workers=plan.settings.threads):
+            for stage, value in result.seconds.items():
+                seconds[stage] = seconds.get(stage, 0.0) + value
+        total = time.perf_counter() - start
+        parts = ", ".join(
+            f"{stage} {value:.1f} s ({videos * 24 / value:.0f} frames/s)"
+            for stage, value in sorted(seconds.items(), key=lambda pair: -pair[1])
+            if stage != "wall" and value > 0.05
+        )
+        what = f"seven metrics, {device}, {precision}"
+        whole = f"{total / videos * 2720 / 60:.1f} min"
+        _row(what, whole, "2,720 videos, scaled up", f"{videos} videos; {parts}")
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def demo(out: Path) -> Run:
         protocol="toy-v0",
         weights_dir=out / "weights",
         out=out / "run",
+        note="demo: videos rendered by CustomStudio itself, of four made-up methods",
         progress=RichProgress(),
     )
 
