@@ -66,12 +66,12 @@ def locked(folder: Path) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("w")
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise _unwritable(folder, error) from error
-    with file:
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise UserError(
                 "another run is writing into this folder",
@@ -79,6 +79,8 @@ def locked(folder: Path) -> Iterator[None]:
                 fix="wait for it to end, or give another folder",
             ) from error
         yield
+    finally:
+        os.close(handle)
 
 
 def _fsync_folder(folder: Path) -> None:

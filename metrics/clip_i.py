@@ -35,7 +35,7 @@ SPEC = MetricSpec(
         Variant(name="pooled", about="all subjects' references in one mean, as the papers do"),
         Variant(
             name="masked",
-            about="references with the background made white, where all have masks",
+            about="the references that have a mask, with their background made white",
             needs={"references": "clip.references_masked"},
         ),
     ),

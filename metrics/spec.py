@@ -138,41 +138,38 @@ class VideoFeatures:
     references: Mapping[str, tuple[Array, ...]]
     text: Mapping[str, Array]
 
-    def named(self, prefix: str) -> dict[str, Array]:
-        """All arrays under flat names, `PREFIX|KIND|NAME`: what `from_named` reads back."""
+    def named(self) -> dict[str, Array]:
+        """All arrays under flat names, `KIND|NAME`: what `from_named` reads back."""
         facts = np.array([self.frames, self.width, self.height, self.fps], np.float64)
-        flat = {f"{prefix}|facts": facts}
-        flat |= {f"{prefix}|array|{name}": array for name, array in self.arrays.items()}
-        flat |= {f"{prefix}|text|{name}": array for name, array in self.text.items()}
+        flat = {"facts": facts}
+        flat |= {f"array|{name}": array for name, array in self.arrays.items()}
+        flat |= {f"text|{name}": array for name, array in self.text.items()}
         for name, rows in self.references.items():
-            flat |= {f"{prefix}|reference|{name}|{i}": array for i, array in enumerate(rows)}
+            flat |= {f"reference|{name}|{i}": array for i, array in enumerate(rows)}
         return flat
 
     @classmethod
     def from_named(
-        cls, prefix: str, flat: Mapping[str, Array], subjects: tuple[SubjectInfo, ...]
+        cls, flat: Mapping[str, Array], subjects: tuple[SubjectInfo, ...]
     ) -> "VideoFeatures":
         """The features that `named` wrote."""
-        frames, width, height, fps = flat[f"{prefix}|facts"].tolist()
-        arrays, text = {}, {}
-        references: dict[str, list[Array]] = {}
+        frames, width, height, fps = flat["facts"].tolist()
+        kinds: dict[str, dict[str, Array]] = {"array": {}, "text": {}, "reference": {}}
         for key, array in flat.items():
-            if not key.startswith(f"{prefix}|"):
-                continue
-            kind, *rest = key.removeprefix(f"{prefix}|").split("|")
-            if kind == "array":
-                arrays[rest[0]] = array
-            elif kind == "text":
-                text[rest[0]] = array
-            elif kind == "reference":
-                references.setdefault(rest[0], []).append(array)
+            kind, _, name = key.partition("|")
+            if kind in kinds:
+                kinds[kind][name] = array
+        references = {name.partition("|")[0] for name in kinds["reference"]}
         return cls(
             subjects=subjects,
             frames=int(frames),
             fps=fps,
             width=int(width),
             height=int(height),
-            arrays=arrays,
-            references={name: tuple(rows) for name, rows in references.items()},
-            text=text,
+            arrays=kinds["array"],
+            references={
+                name: tuple(kinds["reference"][f"{name}|{i}"] for i in range(len(subjects)))
+                for name in references
+            },
+            text=kinds["text"],
         )

@@ -44,7 +44,7 @@ def subject_dino(
     """
     result = np.zeros((len(references), len(crops)))
     for frame, found in enumerate(crops):
-        if len(found):
+        if len(found) and references:
             similarity = np.stack([cosine(images, found).mean(axis=0) for images in references])
             for subject, crop in best_assignment(similarity):
                 result[subject, frame] = similarity[subject, crop]
@@ -53,14 +53,16 @@ def subject_dino(
 
 def score(video: VideoFeatures) -> dict[str, Score]:
     """Mean over frames for each subject, and the mean over subjects."""
-    references = video.references["dino.references"]
-    missing = {
-        subject.id: Unscored("no usable reference image")
-        for subject, images in zip(video.subjects, references, strict=True)
-        if not len(images)
+    references = dict(
+        zip((s.id for s in video.subjects), video.references["dino.references"], strict=True)
+    )
+    known = {name: images for name, images in references.items() if len(images)}
+    crops = per_frame(video.arrays["crops.frames"], video.frames)
+    table = subject_dino(crops, list(known.values()))
+    rows = dict(zip(known, table, strict=True))
+    values: dict[str, float | Unscored] = {
+        name: float(rows[name].mean()) if name in rows else Unscored("no usable reference image")
+        for name in references
     }
-    if missing:
-        return {"subject_dino": Score.over_subjects(SubjectScores(missing))}
-    table = subject_dino(per_frame(video.arrays["crops.frames"], video.frames), references)
-    values = {s.id: float(row.mean()) for s, row in zip(video.subjects, table, strict=True)}
-    return {"subject_dino": Score.over_subjects(SubjectScores(values), table.mean(axis=0))}
+    curve = table.mean(axis=0) if len(table) else None
+    return {"subject_dino": Score.over_subjects(SubjectScores(values), curve)}

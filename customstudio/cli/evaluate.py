@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from customstudio.errors import UserError
+
 VideosArg = Annotated[
     Path, typer.Argument(help="A suite's tree PAIR/PROMPT/SEED.mp4, or a folder with a manifest.")
 ]
@@ -59,34 +61,46 @@ def evaluate(
 
     The same command again goes on where an interrupted one stopped.
     """
+    from customstudio.cli.console import err
     from customstudio.cli.progress import RichProgress
     from customstudio.cli.results import print_run
     from customstudio.evaluation.api import evaluate as score
     from customstudio.evaluation.card import read_card
 
-    run = score(
-        videos,
-        suite=suite,
-        prompt_set=prompt_set,
-        prompts=prompts,
-        seeds=seeds,
-        references=references,
-        metrics=[m.strip() for m in metrics.split(",") if m.strip()] if metrics else None,
-        protocol=protocol,
-        out=out,
-        method=method,
-        card=read_card(card) if card else None,
-        weights_dir=weights_dir,
-        device=device,
-        precision="amp" if amp else "tf32" if tf32 else "float32",
-        batch=batch,
-        chunk=chunk,
-        threads=threads,
-        workers=workers,
-        shard=shard,
-        ray=ray,
-        keep_features=keep_features,
-        allow_missing=allow_missing,
-        progress=RichProgress(),
-    )
+    chosen = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else None
+    if chosen == [] or (amp and tf32):
+        raise UserError(
+            "no metric is named" if chosen == [] else "half precision or TF32, not both",
+            where="--metrics" if chosen == [] else "--amp --tf32",
+            fix="leave the option out, or see `customstudio metrics list`",
+        )
+    try:
+        run = score(
+            videos,
+            suite=suite,
+            prompt_set=prompt_set,
+            prompts=prompts,
+            seeds=seeds,
+            references=references,
+            metrics=chosen,
+            protocol=protocol,
+            out=out,
+            method=method,
+            card=read_card(card) if card else None,
+            weights_dir=weights_dir,
+            device=device,
+            precision="amp" if amp else "tf32" if tf32 else "float32",
+            batch=batch,
+            chunk=chunk,
+            threads=threads,
+            workers=workers,
+            shard=shard,
+            ray=ray,
+            keep_features=keep_features,
+            allow_missing=allow_missing,
+            progress=RichProgress(),
+        )
+    except KeyboardInterrupt:
+        err.print("interrupted: run the same command again to go on")
+        raise typer.Exit(130) from None
     print_run(run)

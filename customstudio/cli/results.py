@@ -17,7 +17,7 @@ def print_run(run: Run) -> None:
     """The run's headline table, its warnings and where its report is."""
     info = run.info
     if info.status == "shard complete":
-        console.print(f"shard {info.shard} is finished: {run.path}")
+        console.print(Text(f"shard {info.shard} is finished: {run.path}"))
         console.print("join all shards with: customstudio merge SHARD... --out RUN")
         return
     suite = info.suite

@@ -62,10 +62,11 @@ def compare(
 
 
 def report(run: RunArg) -> None:
-    """Write a run's report again, for example with a newer CustomStudio."""
+    """Reduce a run and write its report again, with anchors that were made since."""
     from customstudio.cli.console import console
     from customstudio.evaluation.bundle import load_run
-    from customstudio.report.render import write_report
+    from customstudio.evaluation.runner import conclude
 
-    write_report(load_run(run).path)
+    loaded = load_run(run)
+    conclude(loaded.path, loaded.info)
     console.print(f"report: {run / 'report.html'}", markup=False)

@@ -52,11 +52,22 @@ class Anchors(Record):
 
 
 def known_anchors(info: RunInfo) -> tuple[Anchor, ...]:
-    """The anchors that `customstudio suites anchors` made for what a run used, if it did."""
+    """The anchors that `customstudio suites anchors` made for what a run used, if it did.
+
+    Raises:
+        UserError: their file is damaged.
+    """
     path = _path(info.suite.digest, references_digest(info), info.protocol)
     if not path.is_file():
         return ()
-    known = Anchors.model_validate_json(path.read_text())
+    try:
+        known = Anchors.model_validate_json(path.read_text())
+    except (OSError, ValueError) as error:
+        raise UserError(
+            "the file of anchors is damaged",
+            where=str(path),
+            fix="make them again: customstudio suites anchors SUITE",
+        ) from error
     return known.anchors if known.hold_for(info) else ()
 
 

@@ -115,6 +115,12 @@ def evaluate(
         missing_list=(Path(out) if out else Path("runs")) / "missing.txt",
     )
     folder = Path(out) if out else default_out(plan, shard)
+    if folder.resolve() == collection.root.resolve():
+        raise UserError(
+            "the run would be written among the videos",
+            where=f"--out {folder}",
+            fix="give a folder of its own",
+        )
     compute: runner.Compute = partial(compute_here, workers=workers or len(os.sched_getaffinity(0)))
     if ray is not None:
         from customstudio.evaluation.cluster import RayCluster

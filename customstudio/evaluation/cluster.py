@@ -28,6 +28,7 @@ class RayCluster:
                 "Ray is not installed", where="--ray", fix="pip install 'customstudio[cluster]'"
             ) from error
         self._ray: Any = ray
+        self._own = not ray.is_initialized()
         if ray.is_initialized():
             return
         try:
@@ -58,7 +59,9 @@ class RayCluster:
             return
         ray = self._ray
         gpus = 1 if plan.settings.device.startswith("cuda") else 0
-        cpus = plan.settings.threads
+        largest = max(int(node["Resources"].get("CPU", 0)) for node in ray.nodes())
+        # A node with fewer cores than the driver must be able to hold a worker all the same.
+        cpus = max(1, min(plan.settings.threads, largest))
         worker = ray.remote(
             num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=RETRIES
         )(_Worker)
@@ -79,6 +82,8 @@ class RayCluster:
         finally:
             for actor in actors:
                 ray.kill(actor)
+            if self._own:
+                ray.shutdown()
 
 
 class _Worker:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from customstudio.errors import UserError
+from customstudio.errors import UserError, did_you_mean
 from customstudio.evaluation.bundle import Run, load_run
 from customstudio.evaluation.reduce import SEED, interval, pair_means
 from customstudio.metrics import catalog
@@ -59,6 +59,12 @@ def compare(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> l
         )
     protocol = catalog.protocol(runs[0].info.protocol)
     common = [m for m in runs[0].info.metrics if all(m in run.info.metrics for run in runs)]
+    known = [key for metric in common for key in catalog.spec(metric).keys]
+    for key in keys or ():
+        if key not in known:
+            raise UserError(
+                f"not all runs have {key!r}", where="--keys", fix=did_you_mean(key, known)
+            )
     chosen = keys or [protocol.key(metric) for metric in common]
     found = [
         _difference((a[0], _values(a[1], a[2], key)), (b[0], _values(b[1], b[2], key)), key)
@@ -111,6 +117,7 @@ def _check(runs: Sequence[Run]) -> None:
         for what, mine, other in (
             ("suites", first.suite.digest, info.suite.digest),
             ("protocols", first.protocol, info.protocol),
+            ("precisions", first.settings.precision, info.settings.precision),
             ("weights", *_shared(_weights(runs[0]), _weights(run))),
             ("reference images", *_shared(_images(runs[0]), _images(run))),
             ("metric versions", *_shared(first.metrics, info.metrics)),
@@ -139,7 +146,7 @@ def _shared(a: Mapping[str, object], b: Mapping[str, object]) -> tuple[object, o
 
 def _label(run: Run, method: str, runs: Sequence[Run]) -> str:
     everywhere = [m for r in runs for m in r.info.methods]
-    return method if everywhere.count(method) == 1 else f"{method} ({run.path.name})"
+    return method if everywhere.count(method) == 1 else f"{method} ({run.path})"
 
 
 def _values(run: Run, method: str, key: str) -> pd.DataFrame:

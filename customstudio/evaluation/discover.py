@@ -50,7 +50,8 @@ def discover(
         )
     if manifests:
         return read_manifest(manifests[0], suite=suite, references=references, method=method)
-    return _read_tree(folder, suite or _recognise(folder), references, method or folder.name)
+    name = method or folder.resolve().name
+    return _read_tree(folder, suite or _recognise(folder), references, name)
 
 
 def _recognise(folder: Path) -> Suite:
@@ -105,10 +106,13 @@ def _collection(
 def _videos_in(folder: Path) -> tuple[dict[str, Path], list[UserError]]:
     found: dict[str, Path] = {}
     problems = []
+    runs = {path.parent for path in folder.rglob("run.json")}
     for path in sorted(folder.rglob("*")):
         relative = path.relative_to(folder)
         if any(part.startswith(".") for part in relative.parts):
             continue
+        if not runs.isdisjoint((path, *path.parents)):
+            continue  # a run bundle that was written in here
         frames = path.is_dir() and len(relative.parts) == 3
         if not frames and path.suffix.lower() not in VIDEO_SUFFIXES:
             continue

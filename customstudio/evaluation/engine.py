@@ -17,7 +17,7 @@ from customstudio.evaluation.embedding import (
     in_smaller_batches,
 )
 from customstudio.evaluation.items import Item
-from customstudio.evaluation.journal import ChunkResult, video_row
+from customstudio.evaluation.journal import ChunkResult, features_key, video_row
 from customstudio.evaluation.plan import Plan
 from customstudio.evaluation.scoring import score_video
 from customstudio.evaluation.stream import Block, Broken, Facts, FrameStream, Wanted
@@ -26,6 +26,8 @@ from customstudio.metrics.catalog import FEATURES
 from customstudio.metrics.spec import Array, Unscored, VideoFeatures
 
 IMAGE_ROLES = ("clip", "dino", "aesthetic")
+FEATURES_VERSION = "1"
+"""Raised when frames or images are prepared differently: kept features are then made anew."""
 PAIR_BATCH = 8
 """Frame pairs a pass of the flow network: its memory grows with the square of the resolution."""
 
@@ -57,7 +59,12 @@ class Engine:
             self._networks,
             plan.networks,
             FeatureCache(cache),
-            {"device": plan.settings.device, "precision": plan.settings.precision},
+            {
+                "device": plan.settings.device,
+                "precision": plan.settings.precision,
+                "threads": str(plan.settings.threads),
+                "version": FEATURES_VERSION,
+            },
         )
         self._of_subject = [f for f in plan.features if FEATURES[f].source.startswith("ref")]
 
@@ -121,14 +128,16 @@ class Engine:
         row = video_row(item, self._plan.collection.root)
         features: VideoFeatures | Unscored
         if isinstance(outcome, Broken):
-            result.videos.append(dataclasses.replace(row, reason=outcome.reason))
+            result.videos.append(dataclasses.replace(row, **dataclasses.asdict(outcome)))
             features = Unscored(outcome.reason)
         else:
             result.videos.append(dataclasses.replace(row, **dataclasses.asdict(outcome)))
             self._check_rate(outcome.fps)
             features = self._features(item, outcome, arrays)
             if self._plan.settings.keep_features:
-                result.features |= features.named(f"{item.method}|{item.job}")
+                prefix = features_key(item.method, item.job)
+                named = features.named().items()
+                result.features |= {f"{prefix}|{name}": array for name, array in named}
         with self._clock.stage("scoring"):
             score_video(result, item, features, self._plan.metrics)
 

@@ -35,6 +35,8 @@ class Item:
     subjects: tuple[ItemSubject, ...]
     type: str
     path: Path | None
+    wanted: str = ""
+    """The path that was asked for, where it is not the job's own."""
 
     @property
     def job(self) -> str:

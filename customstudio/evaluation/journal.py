@@ -11,6 +11,7 @@ import numpy as np
 from customstudio.evaluation.items import Item
 from customstudio.files import write_bytes, write_text
 from customstudio.metrics.spec import Array
+from customstudio.records import digest
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,12 @@ class ChunkResult:
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     features: dict[str, Array] = field(default_factory=dict)
-    """`METHOD|JOB|KIND|NAME`, kept beside the journal where the run keeps features."""
+    """`KEY|KIND|NAME`, kept beside the journal where the run keeps features."""
+
+
+def features_key(method: str, job: str) -> str:
+    """What the kept features of one video go by: names may hold any character."""
+    return digest([method, job])[:32]
 
 
 def f32(value: float) -> float:
@@ -94,18 +100,14 @@ class Journal:
         write_text(self._path(result.chunk), json.dumps(document, allow_nan=False))
 
     def read(self) -> Iterator[ChunkResult]:
-        """The finished chunks of this plan, in order; damaged ones are as if never done."""
+        """The finished chunks of this plan, in order; damaged ones count as never done."""
         for path in sorted(self._folder.glob("*.json")):
             try:
                 document: dict[str, Any] = json.loads(path.read_text())
                 if document["plan"] == self._plan:
                     yield _result(document)
             except (ValueError, KeyError, TypeError):
-                path.unlink()
-
-    def discard(self, chunk: int) -> None:
-        """Forget a chunk, so that it is done again."""
-        self._path(chunk).unlink(missing_ok=True)
+                continue
 
     def features_path(self, chunk: int) -> Path:
         """Where the features of a chunk are kept."""

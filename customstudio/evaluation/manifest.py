@@ -2,8 +2,10 @@
 
 import csv
 import hashlib
+import io
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ MANIFESTS = ("manifest.csv", "manifest.jsonl")
 COLUMNS = ("path", "prompt", "subjects", "references", "seed", "method", "categories")
 """What is read; other columns are left alone. Lists are separated by `;`."""
 NO_SEED = "noseed"
+SHOWN = 10
+"""Mistakes that are shown one by one."""
 TOKENS = re.compile(r"<[^<>\s]+>\s*")
 """Learnable tokens such as `<new1>`: text metrics use the plain prompt."""
 
@@ -47,9 +51,21 @@ def read_manifest(
         except UserError as error:
             problems.append(error)
     problems += _duplicates(items, path)
-    raise_all(problems[:10])
+    if len(problems) > SHOWN:
+        rest = f"{len(problems) - SHOWN} more mistakes in the manifest"
+        problems = [*problems[:SHOWN], UserError(rest, where=str(path), fix="mend these first")]
+    raise_all(problems)
     items.sort(key=lambda item: (item.method, item.job))
-    return Collection(path.parent, tuple(items), _use(items))
+    return Collection(path.parent, tuple(items), _use(items), notes=_unknown_categories(items))
+
+
+def _unknown_categories(items: Sequence[Item]) -> tuple[str, ...]:
+    known = {s.category for s in load_suite("customstudio").subjects.values()}
+    given = {s.category for item in items for s in item.subjects if s.category is not None}
+    return tuple(
+        f"category {name!r} is none of the suite's: metrics for one category do not apply to it"
+        for name in sorted(given - known)
+    )
 
 
 def _use(items: Sequence[Item]) -> SuiteUse:
@@ -110,17 +126,23 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
-    reader = csv.DictReader(text.splitlines(keepends=True), strict=True)
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    header = list(reader.fieldnames or ())
+    twice = {name for name in header if header.count(name) > 1}
+    if twice:
+        raise ValueError(f"the column {min(twice)!r} appears twice")
     rows: list[dict[str, Any]] = []
     for row in reader:
         if None in row:
             raise ValueError(f"line {reader.line_num} has more cells than the header")
+        if None in row.values():
+            raise ValueError(f"line {reader.line_num} has fewer cells than the header")
         rows.append({key: value for key, value in row.items() if value not in (None, "")})
     return rows
 
 
 def _json_rows(text: str) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+    rows = [json.loads(line) for line in text.split("\n") if line.strip()]
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict):
             raise ValueError(f"line {number} is not an object")
@@ -136,17 +158,28 @@ class _Reader:
         self.folder, self.suite, self.method = folder.resolve(), suite, method
         self.references = references or _usual_references(folder, suite)
         self._sets: dict[str, tuple[Reference, ...]] = {}
+        self._known: dict[str, ItemSubject] = {}
 
     def item(self, row: Mapping[str, Any], where: str) -> Item:
         prompt = TOKENS.sub("", _text(row, "prompt", where))
-        subjects = self._subjects(row, where)
+        subjects = self._subjects_of(row, where)
+        for subject in subjects:
+            if self._known.setdefault(subject.id, subject) != subject:
+                raise UserError(
+                    f"the subject {subject.id!r} has other references or another category "
+                    "than in a row before",
+                    where=where,
+                    fix="give two individuals two ids",
+                )
         pair = "+".join(subject.id for subject in subjects)
         seed = row.get("seed")
-        if seed is not None and not str(seed).lstrip("-").isdigit():
+        if seed is not None and not re.fullmatch(r"-?[0-9]+", str(seed)):
             raise UserError(
                 f"seed {seed!r} is not a whole number", where=where, fix="for example 0"
             )
         categories = [subject.category or "unknown" for subject in subjects]
+        wanted = _text(row, "path", where)
+        path = self._inside(wanted, where)
         return Item(
             method=self.method or _text(row, "method", where, default=self.folder.name),
             pair=pair,
@@ -155,16 +188,14 @@ class _Reader:
             prompt=prompt,
             subjects=subjects,
             type=f"[{', '.join(categories)}]",
-            path=self._video(_text(row, "path", where), where),
+            path=path if path.exists() else None,
+            wanted=wanted,
         )
-
-    def _video(self, text: str, where: str) -> Path | None:
-        path = self._inside(text, where)
-        return path if path.exists() else None
 
     def _inside(self, text: str, where: str) -> Path:
         try:
             path = (self.folder / text).resolve()
+            path.exists()  # a name that is too long shows here
         except (OSError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"the path {text!r} cannot be followed: {error}",
@@ -179,14 +210,18 @@ class _Reader:
             )
         return path
 
-    def _subjects(self, row: Mapping[str, Any], where: str) -> tuple[ItemSubject, ...]:
+    def _subjects_of(self, row: Mapping[str, Any], where: str) -> tuple[ItemSubject, ...]:
         ids, sets = _list(row, "subjects", where), _list(row, "references", where)
         categories: Sequence[str | None] = _list(row, "categories", where)
         if not ids and not sets:
             raise UserError("neither subjects nor references", where=where, fix="give one of them")
         if len(sets) == 1 and len(ids) > 1:
             ids = sets  # one set of images for several subjects: scored as one
+        folders = not sets  # subjects alone name folders; references may be paths
         sets, ids = sets or ids, ids or [Path(name).stem for name in sets]
+        for name in ids:
+            if "/" in name or name in (".", ".."):
+                raise UserError(f"{name!r} cannot be an id", where=where, fix="a plain name")
         if len(sets) != len(ids):
             raise UserError(
                 f"{len(ids)} subjects but {len(sets)} references",
@@ -207,18 +242,19 @@ class _Reader:
             )
         known = [self.suite.subjects[i].category if i in self.suite.subjects else None for i in ids]
         return tuple(
-            ItemSubject(i, category, self._images(name, where))
+            ItemSubject(i, category, self._images(name, where, folder=folders))
             for i, name, category in zip(ids, sets, categories or known, strict=True)
         )
 
-    def _images(self, name: str, where: str) -> tuple[Reference, ...]:
+    def _images(self, name: str, where: str, *, folder: bool) -> tuple[Reference, ...]:
         if name not in self._sets:
-            self._sets[name] = self._read_set(name, where)
+            self._sets[name] = self._read_set(name, where, folder=folder)
         return self._sets[name]
 
-    def _read_set(self, name: str, where: str) -> tuple[Reference, ...]:
-        if "/" in name or Path(name).suffix:
-            return images_in(self._inside(name, where))
+    def _read_set(self, name: str, where: str, *, folder: bool) -> tuple[Reference, ...]:
+        inside = self._inside(name, where)
+        if "/" in name or (not folder and inside.is_file()) or name in (".", ".."):
+            return images_in(inside)
         return find_references([name], self.references)[name]
 
 
@@ -235,7 +271,7 @@ def _text(row: Mapping[str, Any], column: str, where: str, default: str | None =
             where=where,
             fix=f"give {column} as a text",
         )
-    return value
+    return _printable(value, column, where)
 
 
 def _list(row: Mapping[str, Any], column: str, where: str) -> list[str]:
@@ -248,4 +284,12 @@ def _list(row: Mapping[str, Any], column: str, where: str) -> list[str]:
             where=where,
             fix="separate the parts by ';' (in JSON: a list of strings)",
         )
-    return value
+    return [_printable(part, column, where) for part in value]
+
+
+def _printable(text: str, column: str, where: str) -> str:
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise UserError(
+            f"{column} holds a control character: {text[:80]!r}", where=where, fix="remove it"
+        )
+    return text

@@ -64,9 +64,7 @@ class Plan:
         reasons += [f"{words[s]}: {', '.join(r)}" for s, r in by_status.items() if s != "official"]
         if not self.protocol.official:
             reasons.append(f"protocol {self.protocol.id}: {self.protocol.about}")
-        left_out = [m for m in self.protocol.metrics if m not in self.metrics]
-        if left_out:
-            reasons.append(f"metrics of the protocol left out: {', '.join(left_out)}")
+        reasons += left_out(self.protocol, self.metrics)
         if self.collection.suite.name in ("manifest", "custom"):
             reasons.append("own videos and prompts, not those of a suite")
         missing = sum(item.path is None for item in self.collection.items)
@@ -75,6 +73,15 @@ class Plan:
         if self.settings.precision != "float32":
             reasons.append(f"precision {self.settings.precision}, not float32")
         return tuple(reasons)
+
+
+LEFT_OUT = "metrics of the protocol left out: "
+
+
+def left_out(protocol: Protocol, metrics: Sequence[str]) -> list[str]:
+    """Why scores without some of a protocol's metrics are not official; empty if it has all."""
+    missing = [metric for metric in protocol.metrics if metric not in metrics]
+    return [LEFT_OUT + ", ".join(missing)] if missing else []
 
 
 def make_plan(
@@ -130,9 +137,8 @@ def _digest(plan: Plan) -> str:
             "protocol": plan.protocol.model_dump(mode="json"),
             "metrics": {m: catalog.spec(m).version for m in plan.metrics},
             "networks": {role: sorted(n.sha256.items()) for role, n in plan.networks.items()},
-            # Where it runs is compared when shards are merged and when a run resumes: working out
-            # here what `auto` means would load torch even for a run that is already finished.
-            "settings": plan.settings.model_dump(exclude={"device", "keep_features"}),
+            # Where it runs does not make another run: a note says so where it changes.
+            "settings": plan.settings.model_dump(exclude={"device", "threads"}),
         }
     )
 
@@ -142,7 +148,7 @@ def _missing_videos(collection: Collection, missing_list: Path | None) -> list[U
     if not missing:
         return []
     suite = collection.suite
-    names = [item.job for item in missing]
+    names = [item.wanted or item.job for item in missing]
     where = some([f"{collection.root}/{name}" for name in names], 2)
     if missing_list is not None:
         from customstudio.files import write_text

@@ -8,12 +8,14 @@ from customstudio.errors import UserError
 from customstudio.evaluation import tables
 from customstudio.evaluation.bundle import Run, load_run
 from customstudio.evaluation.items import Item, ItemSubject
-from customstudio.evaluation.journal import ChunkResult, VideoRow
+from customstudio.evaluation.journal import ChunkResult, VideoRow, features_key
+from customstudio.evaluation.plan import LEFT_OUT, left_out
 from customstudio.evaluation.runner import conclude
 from customstudio.evaluation.scoring import score_video
 from customstudio.files import locked
 from customstudio.metrics import catalog
 from customstudio.metrics.spec import Array, Unscored, VideoFeatures
+from customstudio.records import digest
 
 
 def rescore(path: str | Path, *, metrics: Sequence[str] | None = None, out: Path) -> Run:
@@ -48,25 +50,45 @@ def rescore(path: str | Path, *, metrics: Sequence[str] | None = None, out: Path
             score_video(result, item, features, chosen)
         root = tables.videos_root(run.path / "videos.parquet") or run.path
         tables.write_tables(out, [result], root)
+        old = run.info
+        reasons = [r for r in old.unofficial_because if not r.startswith(LEFT_OUT)]
+        reasons += left_out(catalog.protocol(old.protocol), chosen)
+        reasons.append("rescored from kept features, which nothing ties to the videos")
+        versions = {metric: catalog.spec(metric).version for metric in chosen}
         update = {
-            "metrics": {metric: catalog.spec(metric).version for metric in chosen},
-            "notes": (*run.info.notes, f"rescored from the kept features of {run.path.name}"),
+            "metrics": versions,
+            "plan_digest": digest([old.plan_digest, "rescored", versions]),
+            "unofficial_because": tuple(reasons),
+            "notes": (*old.notes, f"rescored from the kept features of {run.path.name}"),
             "stages": {},
             "seconds": 0.0,
         }
-        conclude(out, run.info.model_copy(update=update))
+        conclude(out, old.model_copy(update=update))
     return Run(out)
 
 
-def stored_features(row: Mapping[str, Any], flat: Mapping[str, Array]) -> VideoFeatures:
-    """The kept features of one row of `videos.parquet`."""
+def stored_features(
+    row: Mapping[str, Any], kept: Mapping[str, Mapping[str, Array]]
+) -> VideoFeatures:
+    """The kept features of one row of `videos.parquet`.
+
+    Raises:
+        UserError: those of this video were not kept.
+    """
     item = _item(row)
+    key = features_key(item.method, item.job)
+    if key not in kept:
+        raise UserError(
+            f"the features of {item.job} were not kept",
+            where=f"method {item.method}",
+            fix="evaluate again with --keep-features",
+        )
     infos = tuple(subject.info for subject in item.subjects)
-    return VideoFeatures.from_named(f"{item.method}|{item.job}", flat, infos)
+    return VideoFeatures.from_named(kept[key], infos)
 
 
-def kept_features(run: Run) -> dict[str, Array]:
-    """All features that a run kept, by flat names.
+def kept_features(run: Run) -> dict[str, dict[str, Array]]:
+    """The features that a run kept, by video and flat name.
 
     Raises:
         UserError: it kept none.
@@ -80,10 +102,12 @@ def kept_features(run: Run) -> dict[str, Array]:
             where=str(run.path),
             fix="evaluate again with --keep-features",
         )
-    flat: dict[str, Array] = {}
+    by_video: dict[str, dict[str, Array]] = {}
     for file in files:
-        flat |= load_file(file)
-    return flat
+        for name, array in load_file(file).items():
+            key, _, rest = name.partition("|")
+            by_video.setdefault(key, {})[rest] = array
+    return by_video
 
 
 def _check_features(features: VideoFeatures, metrics: Sequence[str], where: Path) -> None:

@@ -15,7 +15,7 @@ from customstudio.evaluation import tables
 from customstudio.evaluation.anchors import known_anchors
 from customstudio.evaluation.bundle import Run, read_record, write_record
 from customstudio.evaluation.environment import environment
-from customstudio.evaluation.journal import ChunkResult, Journal
+from customstudio.evaluation.journal import ChunkResult, Journal, VideoRow
 from customstudio.evaluation.plan import Plan
 from customstudio.evaluation.records import RunInfo, Summary
 from customstudio.evaluation.reduce import summarise
@@ -61,8 +61,10 @@ def parse_shard(text: str) -> tuple[int, int]:
     (3, 16)
     """
     first, _, second = text.partition("/")
-    if first.isdigit() and second.isdigit() and 1 <= int(first) <= int(second):
-        return int(first), int(second)
+    if all(part.isascii() and part.isdigit() for part in (first, second)):
+        index, count = int(first), int(second)
+        if 1 <= index <= count:
+            return index, count
     raise UserError(
         f"{text!r} is no shard", where="--shard", fix="I/N with 1 <= I <= N, for example 3/16"
     )
@@ -83,12 +85,13 @@ def run(
         UserError: `out` holds another run or is in use; videos changed since the run began.
     """
     index, count = parse_shard(shard)
+    shard = f"{index}/{count}"
     progress = progress or Quiet()
     with locked(out):
         info = _open(plan, out, shard, card or {})
-        if info.status != "running":
+        if info.status == "complete":
             _check_finished(plan, out)
-            if info.status == "complete" and not Run(out).report.is_file():
+            if not Run(out).report.is_file():
                 conclude(out, info)  # killed between the tables and the report
             return Run(out)
         chunks = plan.chunks
@@ -101,15 +104,19 @@ def run(
             for result in compute(plan, [c for c in mine if c not in done]):
                 journal.write(result)
                 progress.advance(sizes[result.chunk])
+        except UserError:
+            if not any(journal.read()):
+                (out / "run.json").unlink()  # refused before anything was scored: no run
+            raise
         finally:
             progress.stop()
         return _finish(out, info, journal, plan.collection.root)
 
 
 def is_finished(out: Path) -> bool:
-    """Whether a folder holds a finished run or shard: then nothing needs to be loaded."""
+    """Whether a folder holds a finished run: then nothing needs to be loaded."""
     path = out / "run.json"
-    return path.is_file() and read_record(path, RunInfo).status != "running"
+    return path.is_file() and read_record(path, RunInfo).status == "complete"
 
 
 def merge(shards: Sequence[Path], out: Path) -> Run:
@@ -191,7 +198,7 @@ def _open(plan: Plan, out: Path, shard: str, card: dict[str, str]) -> RunInfo:
                 where=f"{out} (begun {info.started})",
                 fix="give another folder with --out, or remove this one",
             )
-        return info
+        return info if info.status == "complete" else _noting_place(path, info, plan)
     info = RunInfo(
         status="running",
         official=not plan.unofficial_because(),
@@ -216,50 +223,63 @@ def _open(plan: Plan, out: Path, shard: str, card: dict[str, str]) -> RunInfo:
     return info
 
 
+def _noting_place(path: Path, info: RunInfo, plan: Plan) -> RunInfo:
+    """The record with a note if this sitting runs elsewhere than the first one."""
+    device = plan.settings.device
+    here = environment("cpu" if device == "auto" else device)
+    settings = info.settings
+    same = here == info.environment and (settings.device, settings.threads) == (
+        device,
+        plan.settings.threads,
+    )
+    note = (
+        f"continued with other software or hardware, so the last digits may differ: "
+        f"CustomStudio {here.customstudio}, {here.device_name}, {plan.settings.threads} threads"
+    )
+    if same or device == "auto" or note in info.notes:
+        return info
+    info = info.model_copy(update={"notes": (*info.notes, note)})
+    write_record(path, info)
+    return info
+
+
 def _still_valid(plan: Plan, journal: Journal) -> set[int]:
-    """The finished chunks whose videos are still the files that were scored."""
-    paths = {(i.method, i.job): i.path for i in plan.collection.items}
+    """The finished chunks; one with a broken video that was mended since is done again."""
     done = set()
     for result in journal.read():
-        changed = [
-            row.job
-            for row in result.videos
-            if row.mtime_ns is not None
-            and _changed(paths[row.method, row.job], (row.bytes, row.mtime_ns), row.sha256)
-        ]
-        if changed:
-            raise UserError(
-                f"{len(changed)} videos changed since this run began",
-                where=some(changed),
-                fix="give another folder with --out: one run scores one set of videos",
-            )
-        done.add(result.chunk)
+        changed = _changed(plan, result.videos)
+        if any(row.reason is None for row in changed):
+            raise _videos_changed([row for row in changed if row.reason is None])
+        if not changed:
+            done.add(result.chunk)
     return done
 
 
-def _changed(path: Path | None, was: tuple[int | None, int], sha256: str | None) -> bool:
-    return path is None or (stamp(path) != was and content_sha256(path) != sha256)
-
-
 def _check_finished(plan: Plan, out: Path) -> None:
-    scored = out / "videos.parquet"
-    before = scored.stat().st_mtime_ns
-    rows = tables.read_table(scored, tables.VIDEOS)
-    hashes = dict(zip(zip(rows["method"], rows["job"], strict=True), rows["sha256"], strict=True))
-    changed = [
-        item.job
-        for item in plan.collection.items
-        if item.path is not None
-        and hashes.get((item.method, item.job))
-        and stamp(item.path)[1] > before
-        and content_sha256(item.path) != hashes[item.method, item.job]
-    ]
+    table = tables.read_arrow(out / "videos.parquet", tables.VIDEOS)
+    changed = _changed(plan, [VideoRow(**row) for row in table.to_pylist()])
     if changed:
-        raise UserError(
-            f"{len(changed)} videos changed since they were scored",
-            where=some(changed),
-            fix="give another folder with --out: one run scores one set of videos",
-        )
+        raise _videos_changed(changed)
+
+
+def _changed(plan: Plan, rows: Sequence[VideoRow]) -> list[VideoRow]:
+    """The rows whose files are no longer those that were read."""
+    paths = {(i.method, i.job): i.path for i in plan.collection.items}
+    return [row for row in rows if _differs(paths[row.method, row.job], row)]
+
+
+def _differs(path: Path | None, row: VideoRow) -> bool:
+    if path is None or stamp(path) == (row.bytes, row.mtime_ns):
+        return False
+    return row.sha256 is None or content_sha256(path) != row.sha256
+
+
+def _videos_changed(rows: Sequence[VideoRow]) -> UserError:
+    return UserError(
+        f"{len(rows)} videos changed since they were scored",
+        where=some([row.path or row.job for row in rows]),
+        fix="give another folder with --out: one run scores one set of videos",
+    )
 
 
 def _finish(out: Path, info: RunInfo, journal: Journal, root: Path) -> Run:
@@ -292,18 +312,23 @@ def conclude(out: Path, info: RunInfo) -> None:
     """Reduce the tables of a whole run, mark it complete, and write its report."""
     run = Run(out)
     protocol = catalog.protocol(info.protocol)
+    notes = info.notes
+    try:
+        anchors = known_anchors(info)
+    except UserError as error:
+        anchors, notes = (), (*notes, f"anchors left out: {error.what} ({error.where})")
     summary = summarise(
         run.scores,
         run.videos,
         scores_sha256=sha256_file(out / "scores.parquet"),
         protocol=protocol,
         metrics=list(info.metrics),
-        anchors=known_anchors(info),
+        anchors=anchors,
     )
     reasons = tuple(r for r in info.unofficial_because if not r.startswith(_COVERAGE))
     reasons += tuple(_gaps(summary))
     write_record(out / "summary.json", summary)
-    update = {"official": not reasons, "unofficial_because": reasons}
+    update = {"official": not reasons, "unofficial_because": reasons, "notes": notes}
     write_record(out / "run.json", info.model_copy(update=update))
     write_report(out)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from customstudio.evaluation.items import Item
 from customstudio.evaluation.journal import ChunkResult, ScoreRow, f32
 from customstudio.metrics import catalog
@@ -26,7 +28,7 @@ def score_video(
             result.scores.append(_row(item, key, None, score.value))
             for subject, value in score.subjects.items():
                 result.scores.append(_row(item, key, subject, value))
-            if score.curve is not None:
+            if score.curve is not None and np.isfinite(score.curve).all():
                 values = [f32(value) for value in score.curve]
                 result.curves.append((item.method, item.job, key, values))
 
@@ -46,6 +48,8 @@ def _unscored(declared: MetricSpec, item: Item, why: Unscored) -> dict[str, Scor
 
 
 def _row(item: Item, key: str, subject: str | None, value: float | Unscored) -> ScoreRow:
+    if not isinstance(value, Unscored) and not np.isfinite(value):
+        value = Unscored("not a finite number: the network's features overflowed")
     if isinstance(value, Unscored):
         return ScoreRow(item.method, item.job, key, subject, None, str(value))
     return ScoreRow(item.method, item.job, key, subject, f32(value), None)

@@ -54,9 +54,11 @@ class Facts:
 
 @dataclass(frozen=True)
 class Broken:
-    """Why a video gives no scores."""
+    """Why a video gives no scores, and what tells whether its file has changed since."""
 
     reason: str
+    bytes: int | None = None
+    mtime_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class FrameStream:
         try:
             yield from self._blocks(item.path)
         except MediaError as error:
-            yield Broken(str(error))
+            yield Broken(str(error), *_stamp_if_any(item.path))
 
     def _blocks(self, path: Path) -> Iterator[Block | Facts]:
         before = stamp(path)
@@ -268,16 +270,38 @@ def stamp(path: Path) -> tuple[int, int]:
         MediaError: the file is not there, or cannot be looked at.
     """
     try:
-        files = sorted(path.iterdir()) if path.is_dir() else [path]
+        files = _files(path)
         stats = [file.stat() for file in files]
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror}") from error
     return sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)
 
 
+def _files(path: Path) -> list[Path]:
+    return sorted(p for p in path.iterdir() if p.is_file()) if path.is_dir() else [path]
+
+
+def _stamp_if_any(path: Path) -> tuple[int | None, int | None]:
+    try:
+        return stamp(path)
+    except MediaError:
+        return None, None
+
+
 def content_sha256(path: Path) -> str:
-    """SHA-256 of a video file; of the names and digests of the files for a folder of frames."""
+    """SHA-256 of a video file; of the names and digests of the files for a folder of frames.
+
+    Raises:
+        MediaError: it cannot be read.
+    """
+    try:
+        return _content_sha256(path)
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror}") from error
+
+
+def _content_sha256(path: Path) -> str:
     if not path.is_dir():
         return sha256_file(path)
-    lines = [f"{file.name} {sha256_file(file)}\n" for file in sorted(path.iterdir())]
+    lines = [f"{file.name} {sha256_file(file)}\n" for file in _files(path)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -33,6 +33,7 @@ VIDEOS = pa.schema(
         ("references", pa.list_(_TEXTS)),
         ("sha256", pa.string()),
         ("bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
         ("frames", pa.int32()),
         ("width", pa.int32()),
         ("height", pa.int32()),
