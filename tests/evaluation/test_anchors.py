@@ -59,6 +59,12 @@ def test_anchors_are_shown_by_runs_with_the_same_references(
     run = evaluate(METRICS, "same")
     assert run.summary.anchors == tuple(anchors)
     assert "still copy" in run.report.read_text()
+    damaged = path.read_text()
+    path.write_text("{}")
+    noted = evaluate(METRICS, "damaged")
+    assert noted.summary.anchors == ()
+    assert any("anchors left out: the file of anchors is damaged" in n for n in noted.info.notes)
+    path.write_text(damaged)
     assert evaluate(["dino_i"], "other").summary.anchors == (), "never scored for these anchors"
 
 

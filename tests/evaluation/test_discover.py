@@ -69,6 +69,20 @@ def test_two_videos_of_one_job(tmp_path: Path) -> None:
         discover(tmp_path)
 
 
+def test_runs_written_among_the_videos_are_no_videos(tmp_path: Path) -> None:
+    put(tmp_path, "pet_cat+pet_dog/T2-01/0.mp4", "runs/a-123/features/000000.safetensors")
+    put(tmp_path, "runs/a-123/run.json", "runs/a-123/x/y/0.mp4")
+    assert sum(item.path is not None for item in discover(tmp_path).items) == 1
+
+
+def test_the_method_is_named_after_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "ours", "pet_cat+pet_dog/T2-01/0.mp4")
+    monkeypatch.chdir(tmp_path / "ours")
+    assert discover(Path()).methods == ("ours",)
+
+
 def test_nothing_to_score(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such folder"):
         discover(tmp_path / "none")

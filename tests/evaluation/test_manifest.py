@@ -88,6 +88,12 @@ def test_categories_of_known_subjects_come_from_the_suite(folder: Path) -> None:
         ([row(subjects=["cat", "cat"], references=["cat", "dog"])], "appears twice"),
         ([row(subjects=["cat", "dog", "hat"], references=["cat", "dog"])], "3 subjects but 2"),
         ([row(categories=["pet"])], "2 subjects but 1 categories"),
+        ([row(), row("b.mp4", references=["dog", "cat"], seed=1)], "has other references"),
+        ([row(prompt="a \ud800 cat")], "control character"),
+        ([row(subjects=["b\u0000", "dog"], references=["cat", "dog"])], "control character"),
+        ([row(subjects=["..", "dog"])], "'..' cannot be an id"),
+        ([row("x" * 5000)], "cannot be followed"),
+        ([row(seed="²")], "not a whole number"),
         ([], "no rows"),
         (["cat"], "line 1 is not an object"),
     ],
@@ -130,6 +136,37 @@ def test_broken_tables(folder: Path) -> None:
     (folder / "manifest.csv").write_text("path,prompt,subjects\na.mp4,x,cat,more,cells\n")
     with pytest.raises(UserError, match="more cells than the header"):
         discover(folder)
+    (folder / "manifest.csv").write_text("path,prompt,prompt,subjects\na.mp4,x,y,cat\n")
+    with pytest.raises(UserError, match="the column 'prompt' appears twice"):
+        discover(folder)
+    (folder / "manifest.csv").write_text("path,prompt,subjects\na.mp4,x\n")
+    with pytest.raises(UserError, match="fewer cells than the header"):
+        discover(folder)
     (folder / "manifest.jsonl").write_text("{}")
     with pytest.raises(UserError, match="two manifests"):
         discover(folder)
+
+
+def test_strange_but_lawful_texts(folder: Path) -> None:
+    (folder / "references" / "st. bernard").mkdir()
+    picture = Image.fromarray(np.full((8, 8, 3), 100, np.uint8))
+    picture.save(folder / "references" / "st. bernard" / "00.png")
+    text = json.dumps(row(prompt="one\u2028two", subjects=["st. bernard"]), ensure_ascii=False)
+    (folder / "manifest.jsonl").write_text(text + "\n")
+    (item,) = discover(folder).items
+    assert item.prompt == "one\u2028two"
+    assert len(item.subjects[0].references) == 1
+
+
+def test_many_mistakes_are_counted(folder: Path) -> None:
+    rows = [row(seed=f"x{number}") for number in range(15)]
+    with pytest.raises(UserError) as caught:
+        discover(write(folder, *rows))
+    assert str(caught.value).count("error:") == 11
+    assert "5 more mistakes in the manifest" in str(caught.value)
+
+
+def test_categories_that_no_suite_has_are_noted(folder: Path) -> None:
+    found = discover(write(folder, row(categories=["Person", "pet"])))
+    assert "category 'Person' is none of the suite's" in found.notes[0]
+    assert len(found.notes) == 1

@@ -1,6 +1,8 @@
 """Whole runs with toy networks: the same bytes however they are cut up, and clear refusals."""
 
+import dataclasses
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -285,6 +287,93 @@ def test_videos_that_change_are_noticed(score: Any, toy_videos: Path, tmp_path: 
         score(videos, tmp_path / "run")
 
 
+def test_an_older_file_in_a_videos_place_is_noticed(
+    score: Any, toy_videos: Path, tmp_path: Path
+) -> None:
+    videos = shutil.copytree(toy_videos, tmp_path / "videos")
+    run = score(videos, tmp_path / "run", metrics=["motion_magnitude"])
+    first, second = (videos / path for path in run.videos["path"][:2])
+    shutil.copy(second, first)
+    os.utime(first, (978307200, 978307200))  # 2001, as `cp -p` or rsync would leave it
+    with pytest.raises(UserError, match="1 videos changed since they were scored"):
+        score(videos, tmp_path / "run", metrics=["motion_magnitude"])
+
+
+def test_a_mended_video_is_not_left_broken(score: Any, toy_videos: Path, tmp_path: Path) -> None:
+    videos = shutil.copytree(toy_videos, tmp_path / "videos")
+    name = (videos / "manifest.csv").read_text().splitlines()[1].split(",")[0]
+    whole = (videos / name).read_bytes()
+    (videos / name).write_bytes(b"")
+    run = score(videos, tmp_path / "run", metrics=["motion_magnitude"])
+    assert run.videos["reason"].notna().sum() == 1
+    (videos / name).write_bytes(whole)
+    with pytest.raises(UserError, match="1 videos changed"):
+        score(videos, tmp_path / "run", metrics=["motion_magnitude"])
+
+
+def test_rescored_runs_are_never_official(whole: Run, tmp_path: Path) -> None:
+    from customstudio.evaluation.rescoring import rescore
+
+    copy = shutil.copytree(whole.path, tmp_path / "run")
+    document = json.loads((copy / "run.json").read_text())
+    changes = {"official": True, "unofficial_because": [], "protocol": "toy-v0"}
+    (copy / "run.json").write_text(json.dumps({**document, **changes}))
+    again = rescore(copy, metrics=["clip_t"], out=tmp_path / "again")
+    assert not again.info.official
+    assert again.info.plan_digest != whole.info.plan_digest
+    reasons = " ".join(again.info.unofficial_because)
+    assert "metrics of the protocol left out: clip_i" in reasons
+    assert "rescored" in reasons
+
+
+def test_kept_features_keep_the_order_of_many_subjects() -> None:
+    from customstudio.metrics.spec import SubjectInfo, VideoFeatures
+
+    subjects = tuple(SubjectInfo(f"s{i}", None) for i in range(12))
+    rows = tuple(np.full((1, 2), i, np.float32) for i in range(12))
+    given = VideoFeatures(subjects, 3, 8.0, 64, 48, {}, {"dino.references": rows}, {})
+    flat = dict(sorted(given.named().items()))  # as a file would order them: 0, 1, 10, 11, 2
+    again = VideoFeatures.from_named(flat, subjects)
+    assert [row[0, 0] for row in again.references["dino.references"]] == list(range(12))
+
+
+def test_numbers_that_overflowed_are_reasons() -> None:
+    from customstudio.evaluation.items import Item
+    from customstudio.evaluation.journal import ChunkResult
+    from customstudio.evaluation.scoring import score_video
+    from customstudio.metrics.spec import VideoFeatures
+
+    features = {"seams.frames": np.array([np.nan, 0.0], np.float32)}
+    given = VideoFeatures((), 2, 8.0, 64, 48, features, {}, {})
+    nan = {"clip.frames": np.full((2, 4), np.nan, np.float32)}
+    result = ChunkResult(0)
+    item = Item("m", "p", "q", "0", "", (), "", None)
+    score_video(result, item, given, ["stitch_score"])
+    score_video(result, item, dataclasses.replace(given, arrays=nan), ["temporal_consistency"])
+    rows = {row.metric: row for row in result.scores}
+    assert rows["temporal_consistency"].value is None
+    assert "not a finite number" in str(rows["temporal_consistency"].reason)
+    json.dumps([list(vars(row).values()) for row in result.scores], allow_nan=False)
+
+
+def test_a_damaged_chunk_is_done_again(score: Any, toy_videos: Path, tmp_path: Path) -> None:
+    options = {"metrics": ["motion_magnitude"], "shard": "1/2"}
+    shard = score(toy_videos, tmp_path / "s1", **options)
+    other = score(toy_videos, tmp_path / "s2", metrics=["motion_magnitude"], shard="2/2")
+    chunk = next((shard.path / "journal").glob("*.json"))
+    chunk.write_text(chunk.read_text()[:50])
+    with pytest.raises(UserError, match="in none of the shards"):
+        runner.merge([shard.path, other.path], tmp_path / "merged")
+    score(toy_videos, tmp_path / "s1", **options)
+    merged = runner.merge([shard.path, other.path], tmp_path / "merged")
+    assert merged.videos["reason"].isna().all()
+
+
+def test_a_run_is_not_written_among_the_videos(score: Any, toy_videos: Path) -> None:
+    with pytest.raises(UserError, match="among the videos"):
+        score(toy_videos, toy_videos)
+
+
 def test_bundles_of_other_versions_and_damaged_ones(whole: Run, tmp_path: Path) -> None:
     copy = shutil.copytree(whole.path, tmp_path / "run")
     document = json.loads((copy / "run.json").read_text())
@@ -376,6 +465,7 @@ def test_options_out_of_range(score: Any, toy_videos: Path, tmp_path: Path) -> N
     for option, value, what in (
         ("batch", 0, "0 is too small"),
         ("shard", "4/3", "no shard"),
+        ("shard", "²/3", "no shard"),
         ("metrics", ["clip_q"], "unknown metric"),
         ("protocol", "v9", "unknown protocol"),
         ("device", "cuda:9", "there is no device"),
