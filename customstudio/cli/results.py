@@ -56,7 +56,7 @@ def summary_table(run: Run) -> Table:
 def _estimate(estimate: Estimate, coverage: Coverage) -> list[Text]:
     covered = Text(f"{coverage.share:.0%}", style="" if not coverage.failed else "yellow")
     if estimate.mean is None:
-        return [Text("none"), Text(estimate.reason[:60]), Text("0"), covered]
+        return [Text("none"), Text(estimate.reason), Text("0"), covered]
     low, high = estimate.low, estimate.high
     bounds = "under 5 pairs" if low is None or high is None else f"{low:.4f} to {high:.4f}"
     return [Text(f"{estimate.mean:.4f}"), Text(bounds), Text(str(estimate.pairs)), covered]
