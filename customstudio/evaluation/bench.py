@@ -228,7 +228,8 @@ def _memory(folder: Path) -> None:
         "peak memory, 160 videos",
         f"{peaks[1] / peaks[0]:.3f}",
         "peak memory, 16 videos",
-        f"{peaks[0] / 1024:.0f} and {peaks[1] / 1024:.0f} MiB; 16 frames, 320x192; protocol toy-v0, all metrics",
+        f"{peaks[0] / 1024:.0f} and {peaks[1] / 1024:.0f} MiB; 16 frames, 320x192; "
+        "protocol toy-v0, all metrics",
     )
 
 
