@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import shutil
 from itertools import combinations, cycle
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from customstudio.files import write_text
 from customstudio.media.video import write_video
 from customstudio.metrics.spec import Array
 
+NOTE = "demo: videos rendered by CustomStudio itself, of four made-up methods"
 SIDE = 128
 FRAMES = 8
 FPS = 8.0
@@ -49,6 +51,9 @@ def demo(out: Path) -> Run:
     from customstudio.evaluation.api import evaluate
     from customstudio.weights import random_weights
 
+    earlier = out / "run" / "run.json"
+    if earlier.is_file() and NOTE in earlier.read_text():
+        shutil.rmtree(earlier.parent)  # a demo's own run, perhaps of an older version
     render(out / "videos")
     list(random_weights.write(out / "weights", toy=True))
     return evaluate(
@@ -56,7 +61,7 @@ def demo(out: Path) -> Run:
         protocol="toy-v0",
         weights_dir=out / "weights",
         out=out / "run",
-        note="demo: videos rendered by CustomStudio itself, of four made-up methods",
+        note=NOTE,
         progress=RichProgress(),
     )
 
