@@ -1,0 +1,1 @@
+"""The embedded world: a small world rendered with true labels, and networks trained on it."""
