@@ -30,9 +30,12 @@ def fetch(
     from customstudio.cli.console import console
     from customstudio.suites.fetch import fetch as get
     from customstudio.suites.load import load_declaration, load_suite
-    from customstudio.suites.references import data_dir
+    from customstudio.suites.references import data_dir, is_shipped
 
     chosen, declaration, folder = load_suite(suite), load_declaration(suite), data_dir(suite)
+    if is_shipped(suite):
+        console.print(f"the reference images of {suite} come with the package: nothing to fetch")
+        return
     if chosen.subjects:
         console.print(data_tables.offer(chosen, declaration, folder, from_))
         if from_ is None and not yes:

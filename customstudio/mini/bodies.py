@@ -1,7 +1,7 @@
 """How each class of subject is drawn: standing on (0, 0), about one unit high, y down."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -139,6 +139,11 @@ def _pet(look: Look, pose: Pose, *, dog: bool) -> list[Shape]:
     ]
 
 
+def _disc(centre: Array, rx: float, ry: float, corners: int) -> Array:
+    x, y = centre.tolist()
+    return ellipse(x, y, rx, ry, corners)
+
+
 def _mark(look: Look) -> Colour:
     return look.second if look.style[3] % 2 else look.main
 
@@ -182,9 +187,9 @@ def _person(look: Look, pose: Pose, *, woman: bool) -> list[Shape]:
     beard = look.style[3] if not woman else -1
     glasses = BLACK if look.style[2] == 0 else look.second if look.style[2] == 1 else look.skin
     lips: Colour = (190, 50, 70) if woman else (150, 80, 70)
-    lens = [_part(ellipse(*eyes[i], 0.066, 0.066, 16), glasses) for i in (0, 1)]
-    inner = [_part(ellipse(*eyes[i], 0.048, 0.048, 14), WHITE) for i in (0, 1)]
-    irises = [_part(ellipse(*eyes[i], 0.026, 0.03, 12), _iris(look)) for i in (0, 1)]
+    lens = [_part(_disc(eyes[i], 0.066, 0.066, 16), glasses) for i in (0, 1)]
+    inner = [_part(_disc(eyes[i], 0.048, 0.048, 14), WHITE) for i in (0, 1)]
+    irises = [_part(_disc(eyes[i], 0.026, 0.03, 12), _iris(look)) for i in (0, 1)]
     brow = 0.025 + 0.02 * look.shape[4]
     brows = [
         _part(box(e[0] - 0.055, e[1] - 0.085 - brow, e[0] + 0.055, e[1] - 0.085), hair)
@@ -330,14 +335,7 @@ def _flower(look: Look, pose: Pose) -> list[Shape]:
 
 
 def _swapped(look: Look) -> Look:
-    return mix_colours(look, look.second, look.main)
-
-
-def mix_colours(look: Look, main: Colour, second: Colour) -> Look:
-    """The look in other colours."""
-    from dataclasses import replace
-
-    return replace(look, main=main, second=second)
+    return replace(look, main=look.second, second=look.main)
 
 
 def _chair(look: Look, pose: Pose) -> list[Shape]:

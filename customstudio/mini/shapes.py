@@ -45,7 +45,7 @@ def shift(x: float, y: float) -> Float[Array, "3 3"]:
 
 def scale(x: float, y: float | None = None) -> Float[Array, "3 3"]:
     """The transform that scales about the origin."""
-    return np.diag([x, x if y is None else y, 1.0])
+    return np.asarray(np.diag([x, x if y is None else y, 1.0]))
 
 
 def turn(angle: float, x: float = 0.0, y: float = 0.0) -> Float[Array, "3 3"]:
@@ -114,7 +114,7 @@ def flow(
     ys, xs = np.mgrid[:size, :size]
     centres = np.stack([(xs + 0.5) / size, (ys + 0.5) / size, np.ones((size, size))], axis=-1)
     ends = np.einsum("hwij,hwj->hwi", moves, centres)
-    return ((ends - centres)[..., :2] * size).astype(np.float32)
+    return np.asarray((ends - centres)[..., :2] * size, np.float32)
 
 
 def _patterned(picture: Array, shape: Shape, corners: Array, fine: int) -> None:
@@ -137,7 +137,7 @@ def _patterned(picture: Array, shape: Shape, corners: Array, fine: int) -> None:
 def _pixels(points: Array, matrix: Array, fine: int) -> Array:
     placed = points @ matrix[:2, :2].T + matrix[:2, 2]
     # Pixel centres are at half a pixel in the picture and at whole numbers in OpenCV.
-    return np.round((placed * fine - 0.5) * 2**_BITS).astype(np.int32)
+    return np.asarray(np.round((placed * fine - 0.5) * 2**_BITS), np.int32)
 
 
 def _rgb(colour: Sequence[float]) -> tuple[int, int, int]:

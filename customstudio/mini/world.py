@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Float32, Int, UInt8
 
 from customstudio.mini.bodies import HEAD, Pose, body, landmarks
 from customstudio.mini.look import Identity, Look
-from customstudio.mini.places import OCEAN, PLACES, place
+from customstudio.mini.places import OCEAN, PLACES, Layer, place
 from customstudio.mini.shapes import (
     Array,
     Colour,
@@ -112,8 +112,7 @@ class Clip:
 
     def masks(self, subject: int) -> Bool[Array, "frames size size"]:
         """Where one subject is seen."""
-        found: Array = self.labels == subject + 1
-        return found
+        return np.asarray(self.labels == subject + 1)
 
     @cached_property
     def flow(self) -> Float32[Array, "pairs size size 2"]:
@@ -132,7 +131,7 @@ def render(
     scene: Scene,
     size: int = SIDE,
     actors: tuple[Actor, ...] | None = None,
-    only: Sequence[int] | None = None,
+    only: Sequence[float] | None = None,
 ) -> Clip:
     """A scene's clip.
 
@@ -140,11 +139,13 @@ def render(
         scene: what happens.
         size: pixels across and down.
         actors: who is drawn in the subjects' places; None: the subjects.
-        only: the frames to draw; None: all.
+        only: the frames to draw, by number (also between two frames); None: all.
     """
     actors = scene.actors if actors is None else actors
     times = np.array(range(scene.frames) if only is None else only) / FPS
-    drawn, faces = zip(*(_moment(scene, actors, float(t), size) for t in times), strict=True)
+    layers = place(scene.place, scene.seed)
+    moments = (_moment(scene, layers, actors, float(t), size) for t in times)
+    drawn, faces = zip(*moments, strict=True)
     return Clip(drawn, scene.light, size, faces)
 
 
@@ -162,11 +163,11 @@ def portrait(identity: Identity, number: int, size: int = 128) -> Clip:
 
 
 def _moment(
-    scene: Scene, actors: tuple[Actor, ...], time: float, size: int
+    scene: Scene, layers: list[Layer], actors: tuple[Actor, ...], time: float, size: int
 ) -> tuple[tuple[Shape, ...], tuple[Array, ...]]:
     view = _camera(scene.camera, time)
     shapes = []
-    for depth, shape in place(scene.place, scene.seed):
+    for depth, shape in layers:
         shapes.append(shape.moved(depth * view + (1 - depth) * np.eye(3)))
     faces = []
     for index, actor in enumerate(actors):

@@ -23,6 +23,7 @@ SUITES: tuple[str, ...] = (
     "vcd",
     "videomaker-human",
     "videomaker-object",
+    "mini",
 )
 """The suites that come with the package; `custom` is any folder of yours (`load_custom`)."""
 

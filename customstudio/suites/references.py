@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from customstudio.errors import UserError
+from customstudio.suites.declaration import DATA
 from customstudio.suites.images import IMAGE_SUFFIXES, image_files, inspect
 from customstudio.suites.schema import Reference, Suite
 
@@ -13,13 +14,21 @@ def data_dir(suite: str) -> Path:
     """The folder of a suite's data: `$CUSTOMSTUDIO_DATA`, or the user's data folder, by suite.
 
     Images are in its `refs`, masks in its `masks`, and what is known of them in `record.json`.
+    A suite whose images come with the package (`mini`) has them beside its tables.
     """
+    if is_shipped(suite):
+        return DATA / suite
     chosen = os.environ.get("CUSTOMSTUDIO_DATA")
     if chosen:
         return Path(chosen).expanduser() / suite
     from platformdirs import user_data_dir
 
     return Path(user_data_dir("customstudio")) / suite
+
+
+def is_shipped(suite: str) -> bool:
+    """Whether a suite's reference images come with the package."""
+    return (DATA / suite / "refs").is_dir()
 
 
 def find_references(

@@ -28,7 +28,7 @@ def test_every_folder_is_a_suite() -> None:
 def test_tables_are_sound(name: str, prompt_set: str) -> None:
     suite = load_suite(name, prompt_set=prompt_set)
     assert [str(problem) for problem in check_suite(suite, load_declaration(name))] == []
-    assert suite.unpublished
+    assert suite.unpublished or name == "mini"
 
 
 def test_customstudio_counts(customstudio: Suite) -> None:
@@ -136,7 +136,7 @@ def test_check_finds_what_is_wrong(customstudio: Suite) -> None:
 def test_sister_suites_have_no_jobs_and_say_why(name: str) -> None:
     suite = load_suite(name)
     assert suite.jobs == ()
-    assert suite.unpublished
+    assert suite.unpublished or name == "mini"
 
 
 def test_videomaker_human_on_own_folders(refs: Path) -> None:
