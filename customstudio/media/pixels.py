@@ -6,6 +6,7 @@ from typing import cast
 import av
 import numpy as np
 from av.buffer import Buffer
+from av.sidedata.sidedata import SideDataContainer
 from av.video.reformatter import Interpolation, VideoReformatter
 from jaxtyping import Int32, UInt8
 from numpy.typing import NDArray
@@ -28,7 +29,9 @@ class ToRgb:
             MediaError: the container asks for a rotation that is not a multiple of 90 degrees.
         """
         picture = self._convert(frame)
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        # Not `frame.side_data`: the frame would keep it, and it the frame, pixels and all, until
+        # the garbage collector finds the two.
+        matrix = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
         if isinstance(matrix, Buffer):
             picture = upright(np.frombuffer(bytes(matrix), np.int32))(picture)
         return np.ascontiguousarray(picture)

@@ -1,5 +1,6 @@
 """Pixels, order and orientation of every accepted format."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,19 @@ def test_rotation_is_applied(
     with open_video(path) as reader:
         assert (reader.height, reader.width) == wanted.shape[1:3]
         assert np.array_equal(np.stack(list(reader)), wanted)
+
+
+def test_no_frame_waits_for_the_garbage_collector(
+    tmp_path: Path, encode: Any, small_frames: Frames
+) -> None:
+    path = encode(tmp_path / "plain.mp4", small_frames)
+    gc.collect()
+    gc.disable()
+    try:
+        read_video(path)
+        assert not [one for one in gc.get_objects() if type(one) is av.VideoFrame]
+    finally:
+        gc.enable()
 
 
 def test_a_tilted_display_matrix_is_refused(
