@@ -12,6 +12,8 @@ from customstudio.errors import UserError, did_you_mean
 from customstudio.records import Record
 
 MANIFEST = Path(__file__).with_name("manifest.toml")
+EMBEDDED = Path(__file__).parents[1] / "mini" / "weights"
+"""Where the embedded networks' files are."""
 
 
 class WeightFile(Record):
@@ -72,6 +74,8 @@ class Network(Record):
     source: str
     used_by: tuple[str, ...] = ()
     """Metrics of the catalog that need it."""
+    embedded: bool = False
+    """Its files come with the package (`mini/weights`); trained on the mini world alone."""
 
     @property
     def toy(self) -> bool:

@@ -11,7 +11,7 @@ from platformdirs import user_cache_dir
 
 from customstudio.errors import UserError, raise_all
 from customstudio.weights.hashes import Hashes
-from customstudio.weights.networks import Network, WeightFile, find, manifest
+from customstudio.weights.networks import EMBEDDED, Network, WeightFile, find, manifest
 from customstudio.weights.recorded import Recorded, read_recorded
 
 __all__ = ["Located", "Network", "Status", "Store", "default_directory", "manifest"]
@@ -60,8 +60,12 @@ class Store:
         self._hashes = hashes or Hashes()
 
     def path(self, network: Network, file: WeightFile) -> Path:
-        """Where a file of a network belongs."""
-        return self.directory / network.id / file.name
+        """Where a file of a network belongs; embedded ones have their place in the package,
+        unless a folder that was given by name holds others."""
+        here = self.directory / network.id / file.name
+        if network.embedded and not (self.explicit and here.is_file()):
+            return EMBEDDED / network.id / file.name
+        return here
 
     def missing(self, network: Network) -> list[WeightFile]:
         """The files of a network that are not there."""
@@ -102,6 +106,8 @@ class Store:
                 problems.append(_mismatch(path, expected, digest, published=bool(file.published)))
             statuses.append(_status(file, path, digest, expected))
         status: Status = "random" if network.toy else min(statuses, key=_WORST.index)
+        if network.embedded and status == "official":
+            status = "embedded"
         return Located(network, files, digests, status), problems
 
     def _missing_error(self, absent: dict[str, list[WeightFile]]) -> UserError:

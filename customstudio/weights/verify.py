@@ -48,6 +48,7 @@ def _look(store: Store, network: Network, file: WeightFile) -> Verified:
         "unrecorded": "no published digest to compare with",
         "unofficial": f"published is {file.published or 'another (recorded.json)'}",
         "random": "random values",
+        "embedded": "as in this release: trained on the mini world, comes with the package",
     }
     digest = located.sha256[file.name]
     return Verified(network.id, file.name, located.status, digest, notes[located.status])
