@@ -21,6 +21,9 @@ METRICS = (
     "subject_dino",
     "aesthetic_quality",
     "motion_magnitude",
+    "subject_presence",
+    "identity_margin",
+    "copy_paste",
 )
 
 LEFT_OUT = {
@@ -34,7 +37,8 @@ class Feature(Record):
     """Something computed once for all metrics that need it."""
 
     source: Literal["frames", "pairs", "references", "references_masked", "text"]
-    """What it is computed from; `pairs` are frame pairs 1/8 s apart."""
+    """What it is computed from; `pairs` are frame pairs 1/8 s apart. `dino.matches` is of frames
+    too, each held against the references of the video's subjects."""
     networks: tuple[str, ...] = ()
     """Roles of the networks that make it, resolved by the protocol; none: OpenCV alone."""
 
@@ -46,6 +50,8 @@ FEATURES = {
     "clip.references_masked": Feature(source="references_masked", networks=("clip",)),
     "dino.frames": Feature(source="frames", networks=("dino",)),
     "dino.references": Feature(source="references", networks=("dino",)),
+    "dino.matches": Feature(source="frames", networks=("dino",)),
+    "dino.resemblance": Feature(source="references", networks=("dino",)),
     "faces.frames": Feature(source="frames", networks=("faces",)),
     "faces.references": Feature(source="references", networks=("faces",)),
     "crops.frames": Feature(source="frames", networks=("detector", "dino")),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 from customstudio.errors import UserError, raise_all
 from customstudio.evaluation.items import ItemSubject
@@ -15,6 +15,7 @@ from customstudio.files import replacing, sha256_file
 from customstudio.media.image import load_image
 from customstudio.media.masks import load_mask, whiten
 from customstudio.media.video import MediaError
+from customstudio.metrics.backbones.matching import unit32
 from customstudio.metrics.spec import Array
 from customstudio.records import digest
 from customstudio.suites.schema import Reference
@@ -199,6 +200,42 @@ class References:
             self._key("clip", "text", text), lambda: clip.embed_texts([text])
         )[0]
         return row
+
+    @property
+    def patch_dim(self) -> int:
+        """Length of a patch's feature."""
+        return int(self._networks["dino"].dim)
+
+    def patches(
+        self, subject: ItemSubject
+    ) -> tuple[list[Float32[Array, "patches dim"]], list[Bool[Array, "patches"] | None]]:
+        """DINO's patches of each reference image, of length one, and which the mask covers."""
+        return (
+            [self._patches(reference) for reference in subject.references],
+            [self._covered(reference) for reference in subject.references],
+        )
+
+    def _patches(self, reference: Reference) -> Array:
+        network = self._networks["dino"]
+
+        def make() -> Array:
+            image = network.transform(load_image(reference.path))
+            return unit32(network.tokens(image[None])[0, 1:])
+
+        return self._cache.get(self._key("dino", "patches", *_content(reference, False)), make)
+
+    def _covered(self, reference: Reference) -> Bool[Array, "patches"] | None:
+        if reference.mask is None:
+            return None
+        network = self._networks["dino"]
+        mask = load_mask(reference.mask, load_image(reference.path).shape[:2])
+        # Through the image's own transform, so that mask and image stay aligned.
+        grey = network.transform(np.repeat(np.uint8(255) * mask[..., None], 3, axis=2))[..., 0]
+        side = grey.shape[0] // network.grid
+        cells = grey.reshape(network.grid, side, network.grid, side).mean(axis=(1, 3))
+        # At least the fullest patch: a small subject may fill half of none.
+        covered: Array = cells.ravel() >= min(127.5, max(1.0, cells.max()))
+        return covered
 
     def _image(self, role: str, reference: Reference, *, masked: bool) -> Array:
         network = self._networks[role]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from customstudio.evaluation.embedding import (
     References,
     in_smaller_batches,
 )
+from customstudio.evaluation.galleries import Galleries
 from customstudio.evaluation.items import Item
 from customstudio.evaluation.journal import ChunkResult, features_key, video_row
 from customstudio.evaluation.plan import Plan
@@ -66,7 +67,12 @@ class Engine:
                 "version": FEATURES_VERSION,
             },
         )
-        self._of_subject = [f for f in plan.features if FEATURES[f].source.startswith("ref")]
+        self._of_subject = [
+            name
+            for name in plan.features
+            if FEATURES[name].source.startswith("ref") and name != "dino.resemblance"
+        ]
+        self._galleries = Galleries(self._references, plan.collection)
 
     def run(self, chunks: Sequence[int]) -> Iterator[ChunkResult]:
         """Score chunks in order, decoding ahead across their borders.
@@ -78,6 +84,8 @@ class Engine:
         subjects = {s.id: s for item in items for s in item.subjects}
         with self._clock.stage("references"):
             self._references.check(list(subjects.values()), self._of_subject)
+            if "dino.matches" in self._plan.features:
+                self._galleries.check(sorted(subjects))
         stream = FrameStream(items, self._wanted(), workers=self._workers)
         try:
             videos = iter(stream)
@@ -91,11 +99,7 @@ class Engine:
 
         features, spec = self._plan.features, self._plan.collection.video
         return Wanted(
-            transforms={
-                role: self._networks[role].transform
-                for role in IMAGE_ROLES
-                if f"{role}.frames" in features
-            },
+            transforms={role: self._networks[role].transform for role in _image_roles(features)},
             per_frame={"seams.frames": seams.seam_code} if "seams.frames" in features else {},
             per_pair={"dis.motion": dis.motion} if "dis.motion" in features else {},
             whole_frames=bool({"faces.frames", "crops.frames"} & set(features)),
@@ -155,6 +159,13 @@ class Engine:
                 feature: tuple(self._references.of_subject(feature, s) for s in item.subjects)
                 for feature in self._of_subject
             }
+        if "dino.matches" in self._plan.features:
+            with self._clock.stage("matching"):
+                references["dino.resemblance"] = tuple(
+                    self._galleries.resemblance(s.id) for s in item.subjects
+                )
+                patches = arrays.pop("dino.patches")
+                arrays["dino.matches"] = self._galleries.matches(patches, item.subjects)
         with self._clock.stage("text"):
             wants_text = "clip.text" in self._plan.features
             text = {"clip.text": self._references.of_text(item.prompt)} if wants_text else {}
@@ -170,6 +181,12 @@ class Engine:
         )
 
 
+def _image_roles(features: Collection[str]) -> list[str]:
+    """The networks that see every frame."""
+    patches = {"dino"} if "dino.matches" in features else set()
+    return [role for role in IMAGE_ROLES if f"{role}.frames" in features or role in patches]
+
+
 class _ChunkWork:
     """Gathers the features of one chunk's videos."""
 
@@ -180,9 +197,7 @@ class _ChunkWork:
         self._features = set(plan.features)
         size = plan.settings.batch
         self._batchers = {
-            role: Batcher(partial(self._embed, role), size)
-            for role in IMAGE_ROLES
-            if f"{role}.frames" in self._features
+            role: Batcher(self._of_images(role), size) for role in _image_roles(self._features)
         }
         self._crops = Batcher(partial(self._embed, "dino"), size)
         self._crop_frames: dict[int, list[int]] = {}
@@ -247,6 +262,15 @@ class _ChunkWork:
         with self._clock.stage(role):
             return in_smaller_batches(self._networks[role].embed, images, notes=self._notes)
 
+    def _tokens(self, images: Array) -> Array:
+        with self._clock.stage("dino"):
+            return in_smaller_batches(self._networks["dino"].tokens, images, notes=self._notes)
+
+    def _of_images(self, role: str) -> Callable[[Array], Array]:
+        if role == "dino" and "dino.matches" in self._features:
+            return self._tokens
+        return partial(self._embed, role)
+
     def _keep(self, index: int, name: str, values: Array) -> None:
         self._values.setdefault(index, {}).setdefault(name, []).append(values)
 
@@ -260,8 +284,12 @@ class _ChunkWork:
         arrays = {n: np.concatenate(parts) for n, parts in self._values.get(index, {}).items()}
         for role, batcher in self._batchers.items():
             rows = batcher.take(index)
-            if rows is not None:
-                arrays[f"{role}.frames"] = rows[:, 0] if role == "aesthetic" else rows
+            if rows is None:
+                continue
+            if role == "dino" and rows.ndim == 3:  # class token and patches
+                arrays["dino.patches"] = rows[:, 1:]
+                rows = rows[:, 0]
+            arrays[f"{role}.frames"] = rows[:, 0] if role == "aesthetic" else rows
         if "crops.frames" in self._features:
             rows = self._crops.take(index)
             dim = self._networks["dino"].dim

@@ -40,6 +40,7 @@ class Dino:
         crop = int(model.patch_embed.img_size[0])
         self.transform = Transform(resize=crop * 256 // 224, crop=crop)
         self.dim = int(model.num_features)
+        self.grid = int(model.patch_embed.grid_size[0])
 
     def embed(self, images: UInt8[Array, "n size size 3"]) -> Float32[Array, "n dim"]:
         """Class-token features of frames that `transform` has resized."""
@@ -48,6 +49,14 @@ class Dino:
         with arithmetic(*self._how):
             pixels = normalised(to_device(images, self._device), IMAGENET_MEAN, IMAGENET_STD)
             return to_numpy(self._model(pixels))
+
+    def tokens(self, images: UInt8[Array, "n size size 3"]) -> Float32[Array, "n 1+patches dim"]:
+        """The class token, which `embed` gives, and after it the patches, row by row."""
+        if not len(images):
+            return np.empty((0, 1 + self.grid**2, self.dim), np.float32)
+        with arithmetic(*self._how):
+            pixels = normalised(to_device(images, self._device), IMAGENET_MEAN, IMAGENET_STD)
+            return to_numpy(self._model.forward_features(pixels))
 
 
 def build(architecture: str) -> Any:
