@@ -8,9 +8,9 @@ from jaxtyping import Float
 from customstudio.evaluation.records import KeyInfo
 from customstudio.metrics.spec import Array
 from customstudio.report.load import Bundle
-from customstudio.report.scale import WIDTH, Scale, Tick, axis, fitted, text_width
+from customstudio.report.panels import BASELINE, MARGIN, Panel, Row, fitted_label, make_panel
+from customstudio.report.scale import WIDTH, Scale, axis
 from customstudio.report.text import count, number, visible
-from customstudio.report.whiskers import LABEL, MARGIN
 
 ROW, TALL = 56.0, 32.0
 FEW = 60
@@ -29,50 +29,25 @@ class Bar:
 
 
 @dataclass(frozen=True)
-class DistributionRow:
+class DistributionRow(Row):
     """One method's values."""
 
-    label: str
-    value: str
-    title: str
-    baseline: float
     floor: float
-    widths: tuple[float, float]
-    """Room of label and value: lines stay out of the text."""
     bars: tuple[Bar, ...]
     dots: tuple[Bar, ...]
     mean: float | None
 
 
-@dataclass(frozen=True)
-class Distribution:
-    """One panel, in pixels."""
-
-    key: KeyInfo
-    height: float
-    floor: float
-    rows: tuple[DistributionRow, ...]
-    ticks: tuple[Tick, ...]
-    label: str
-
-
-def draw_distribution(bundle: Bundle, key: KeyInfo) -> Distribution:
+def draw_distribution(bundle: Bundle, key: KeyInfo) -> Panel[DistributionRow]:
     """The panel of one key: the values of each method's videos on one axis."""
     values = {
         method.method: _values(bundle, method.method, key.key) for method in bundle.summary.methods
     }
     scale = axis([float(v) for each in values.values() for v in each], MARGIN, WIDTH - MARGIN)
-    rows = tuple(_row(name, mine, scale, i * ROW) for i, (name, mine) in enumerate(values.items()))
-    floor = len(rows) * ROW + 2
+    rows = [_row(name, mine, scale, i * ROW) for i, (name, mine) in enumerate(values.items())]
     drawn = any(len(mine) for mine in values.values())
-    return Distribution(
-        key=key,
-        height=floor + (18 if drawn else 0),
-        floor=floor,
-        rows=rows,
-        ticks=scale.ticks() if drawn else (),
-        label=f"{key.title}, values of single videos: " + "; ".join(row.title for row in rows),
-    )
+    what = f"{key.title}, values of single videos"
+    return make_panel(key, what, rows, scale, step=ROW, drawn=drawn)
 
 
 def _values(bundle: Bundle, method: str, key: str) -> Float[Array, "videos"]:
@@ -87,13 +62,13 @@ def _row(name: str, values: Float[Array, "videos"], scale: Scale, top: float) ->
         low, middle, high = (float(v) for v in np.percentile(values, [0, 50, 100]))
         words += f", from {number(low)} to {number(high)}, median {number(middle)}"
     floor = top + 19 + TALL
-    label = fitted(visible(name), WIDTH - 2 * MARGIN - text_width(size, LABEL) - 14, LABEL)
+    label, widths = fitted_label(name, size)
     return DistributionRow(
         label=label,
-        widths=(text_width(label, LABEL), text_width(size, LABEL)),
         value=size,
+        widths=widths,
         title=words,
-        baseline=top + 13,
+        baseline=top + BASELINE,
         floor=floor,
         bars=_bars(values, scale, floor) if len(values) > FEW else (),
         dots=_dots(values, scale, floor) if len(values) <= FEW else (),

@@ -7,13 +7,14 @@ from customstudio.evaluation.records import KeyInfo
 from customstudio.metrics import catalog
 from customstudio.report.cards import Card, make_cards
 from customstudio.report.curves import MEANS, Curve, MeanCurve, draw_mean, mean_curve
-from customstudio.report.distributions import Distribution, draw_distribution
+from customstudio.report.distributions import DistributionRow, draw_distribution
 from customstudio.report.failures import Failures, find_failures, oddities, video_formats
 from customstudio.report.groups import Breakdown, make_breakdowns
 from customstudio.report.load import Bundle
+from customstudio.report.panels import Panel
 from customstudio.report.table import Table, make_table
 from customstudio.report.text import count
-from customstudio.report.whiskers import Whiskers, draw_whiskers
+from customstudio.report.whiskers import WhiskerRow, draw_whiskers
 
 NO_ANCHORS = (
     "No anchors were scored for this suite, so nothing here says how high or low a score can be: "
@@ -42,8 +43,8 @@ class Page:
     glance: tuple[str, ...]
     headline: Table
     variants: Table
-    whiskers: tuple[Whiskers, ...]
-    distributions: tuple[Distribution, ...]
+    whiskers: tuple[Panel[WhiskerRow], ...]
+    distributions: tuple[Panel[DistributionRow], ...]
     breakdowns: tuple[Breakdown, ...]
     cards: tuple[tuple[KeyInfo, tuple[Card, ...]], ...]
     curves: tuple[CurveSet, ...]

@@ -5,51 +5,29 @@ from dataclasses import dataclass
 
 from customstudio.evaluation.records import Anchor, Estimate, KeyInfo, Summary
 from customstudio.report.cells import interval, make_cell
-from customstudio.report.scale import WIDTH, Scale, Tick, axis, fitted, text_width
+from customstudio.report.panels import BASELINE, MARGIN, Panel, Row, fitted_label, make_panel
+from customstudio.report.scale import WIDTH, Scale, axis, fitted
 from customstudio.report.text import number, visible
 
-MARGIN = 10.0
 ROW = 36.0
-LABEL = 12.0
 SYMBOLS = {"real references": "diamond", "still copy": "square", "unrelated images": "triangle"}
 """A shape for each anchor: never colour alone."""
 
 
 @dataclass(frozen=True)
-class WhiskerRow:
+class WhiskerRow(Row):
     """One method or anchor: its text on a line, its mark on the line below."""
 
-    label: str
-    value: str
     note: str
     """What stands in the plot's place where there is no value."""
-    title: str
-    """All of it in words: the accessible name."""
-    baseline: float
     y: float
-    widths: tuple[float, float]
-    """Room of label and value: lines stay out of the text."""
     x: float = 0.0
     low: float | None = None
     high: float | None = None
     symbol: str = "dot"
 
 
-@dataclass(frozen=True)
-class Whiskers:
-    """One panel, in pixels."""
-
-    key: KeyInfo
-    height: float
-    floor: float
-    """Where the rows end and the axis begins."""
-    rows: tuple[WhiskerRow, ...]
-    ticks: tuple[Tick, ...]
-    label: str
-    """What the picture shows, in words."""
-
-
-def draw_whiskers(summary: Summary, key: KeyInfo) -> Whiskers:
+def draw_whiskers(summary: Summary, key: KeyInfo) -> Panel[WhiskerRow]:
     """The panel of one key: methods, then the anchors that have a value under it."""
     anchors = [anchor for anchor in summary.anchors if key.key in anchor.values]
     estimates = [method.overall[key.key] for method in summary.methods]
@@ -65,16 +43,8 @@ def draw_whiskers(summary: Summary, key: KeyInfo) -> Whiskers:
     rows += [
         _anchor_row(anchor, key, scale, (len(rows) + i) * ROW) for i, anchor in enumerate(anchors)
     ]
-    floor = len(rows) * ROW + 2
     drawn = any(not row.note for row in rows)
-    return Whiskers(
-        key=key,
-        height=floor + (18 if drawn else 0),
-        floor=floor,
-        rows=tuple(rows),
-        ticks=scale.ticks() if drawn else (),
-        label=f"{key.title}: " + "; ".join(row.title for row in rows),
-    )
+    return make_panel(key, key.title, rows, scale, step=ROW, drawn=drawn)
 
 
 def _extremes(estimates: Sequence[Estimate]) -> list[float]:
@@ -86,15 +56,14 @@ def _method_row(name: str, estimate: Estimate, scale: Scale, top: float) -> Whis
     cell = make_cell(estimate)
     value, bounds = cell.mean or "no value", interval(estimate)
     words = ", ".join(filter(None, (cell.mean, cell.interval, cell.note)))
-    room = WIDTH - 2 * MARGIN
-    label = fitted(visible(name), room - text_width(value, LABEL) - 14, LABEL)
+    label, widths = fitted_label(name, value)
     return WhiskerRow(
         label=label,
         value=value,
-        widths=(text_width(label, LABEL), text_width(value, LABEL)),
-        note="" if cell.mean else fitted(visible(cell.note), room, 11),
+        widths=widths,
+        note="" if cell.mean else fitted(visible(cell.note), WIDTH - 2 * MARGIN, 11),
         title=f"{visible(name)}: {words}",
-        baseline=top + 13,
+        baseline=top + BASELINE,
         y=top + 25,
         x=0.0 if estimate.mean is None else scale.at(estimate.mean),
         low=scale.at(bounds[0]) if bounds else None,
@@ -103,16 +72,17 @@ def _method_row(name: str, estimate: Estimate, scale: Scale, top: float) -> Whis
 
 
 def _anchor_row(anchor: Anchor, key: KeyInfo, scale: Scale, top: float) -> WhiskerRow:
-    value = anchor.values[key.key]
+    value = number(anchor.values[key.key])
+    label, widths = fitted_label(anchor.name, value)
     return WhiskerRow(
-        label=anchor.name,
-        value=number(value),
-        widths=(text_width(anchor.name, LABEL), text_width(number(value), LABEL)),
+        label=label,
+        value=value,
+        widths=widths,
         note="",
-        title=f"anchor, {anchor.name}: {number(value)}",
-        baseline=top + 13,
+        title=f"anchor, {anchor.name}: {value}",
+        baseline=top + BASELINE,
         y=top + 25,
-        x=scale.at(value),
+        x=scale.at(anchor.values[key.key]),
         symbol=SYMBOLS[anchor.name],
     )
 
