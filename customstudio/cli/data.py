@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from customstudio.cli.options import Json
+
 app = typer.Typer(help="Reference images: fetch, status.", no_args_is_help=True)
 
 Name = Annotated[str, typer.Argument(metavar="SUITE", help="A suite's name.")]
@@ -48,7 +50,7 @@ def fetch(
 @app.command()
 def status(
     suite: Name,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
 ) -> None:
     """Compare every image with its record: ok, changed, missing; exit status 1 if any is not ok."""
     from customstudio.cli import data_tables

@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from customstudio.cli.console import err
+from customstudio.cli.console import err, plain_table
 from customstudio.cli.suite_tables import heading
 from customstudio.suites.declaration import Declaration, Source
 from customstudio.suites.download import Advance
@@ -53,7 +53,7 @@ def summary(suite: Suite, declaration: Declaration, folder: Path, inventory: Inv
 def by_subject(suite: Suite, inventory: Inventory, found: Mapping[str, State]) -> Table:
     """A row a subject: images by state, how many its source has, and where they came from."""
     names = ("subject", "ok", "changed", "missing", "unrecorded", "masks", "in source", "from")
-    table = Table(*names, box=None, header_style="bold", pad_edge=False)
+    table = plain_table(*names)
     table.columns[0].no_wrap = True
     for subject in suite.subjects.values():
         images = [state for path, state in found.items() if _is(path, "refs", subject)]

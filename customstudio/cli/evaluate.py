@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from customstudio.cli import options
 from customstudio.errors import UserError
 
 VideosArg = Annotated[
@@ -17,20 +18,12 @@ def evaluate(
     suite: Annotated[
         str | None, typer.Option(help="Suite of the tree.", show_default="found out")
     ] = None,
-    prompt_set: Annotated[
-        str | None, typer.Option(help="Prompt set of the suite, e.g. table5-repaired.")
-    ] = None,
-    prompts: Annotated[
-        Path | None, typer.Option(help="File of prompts, for --suite custom.")
-    ] = None,
-    seeds: Annotated[int, typer.Option(help="Number of seeds, for --suite custom.")] = 1,
-    references: Annotated[
-        Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
-    ] = None,
-    metrics: Annotated[
-        str | None, typer.Option(help="Metrics, separated by commas.", show_default="protocol's")
-    ] = None,
-    protocol: Annotated[str, typer.Option(help="How scores are made.")] = "customstudio-v1",
+    prompt_set: options.PromptSet = None,
+    prompts: options.Prompts = None,
+    seeds: options.Seeds = 1,
+    references: options.References = None,
+    metrics: options.Metrics = None,
+    protocol: options.Protocol = "customstudio-v1",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the bundle.", show_default="runs/METHOD-DIGEST")
     ] = None,
@@ -38,10 +31,8 @@ def evaluate(
     card: Annotated[
         Path | None, typer.Option(help="TOML file of texts that describe the method.")
     ] = None,
-    weights_dir: Annotated[
-        Path | None, typer.Option(help="Folder of the networks' weights.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    weights_dir: options.WeightsDir = None,
+    device: options.Device = "auto",
     amp: Annotated[bool, typer.Option("--amp", help="Half precision (not official).")] = False,
     tf32: Annotated[bool, typer.Option("--tf32", help="TF32 on CUDA (not official).")] = False,
     batch: Annotated[int, typer.Option(help="Images a forward pass.")] = 32,
@@ -67,7 +58,7 @@ def evaluate(
     from customstudio.evaluation.api import evaluate as score
     from customstudio.evaluation.card import read_card
 
-    chosen = [m.strip() for m in metrics.split(",") if m.strip()] if metrics is not None else None
+    chosen = options.listed(metrics)
     if chosen == [] or (amp and tf32):
         raise UserError(
             "no metric is named" if chosen == [] else "half precision or TF32, not both",

@@ -8,18 +8,16 @@ app = typer.Typer(help="The metrics and what they claim.", no_args_is_help=True)
 @app.command("list")
 def list_metrics() -> None:
     """Every metric and protocol."""
-    from rich.table import Table
-
-    from customstudio.cli.console import console
+    from customstudio.cli.console import console, plain_table
     from customstudio.metrics import catalog
 
-    table = Table("metric", "version", "unit", "better", "source", box=None, pad_edge=False)
+    table = plain_table("metric", "version", "unit", "better", "source")
     for name in catalog.METRICS:
         spec = catalog.spec(name)
         table.add_row(name, str(spec.version), spec.unit, spec.better, spec.source)
     console.print(table)
     console.print()
-    protocols = Table("protocol", "about", "metrics", box=None, pad_edge=False)
+    protocols = plain_table("protocol", "about", "metrics")
     for protocol in catalog.PROTOCOLS.values():
         protocols.add_row(protocol.id, protocol.about, ", ".join(protocol.metrics))
     console.print(protocols)

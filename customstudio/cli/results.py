@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from rich.table import Table
 from rich.text import Text
 
-from customstudio.cli.console import console
+from customstudio.cli.console import console, plain_table
 from customstudio.evaluation.bundle import Run
 from customstudio.evaluation.compare import Difference
 from customstudio.evaluation.records import Coverage, Estimate, KeyInfo
-
-ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+from customstudio.report.text import ARROWS
 
 
 def print_run(run: Run) -> None:
@@ -35,7 +34,7 @@ def print_run(run: Run) -> None:
 def summary_table(run: Run) -> Table:
     """A row a method and headline key: mean, interval, coverage, anchors."""
     summary = run.summary
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     several = len(summary.methods) > 1
     if several:
         table.add_column("method")
@@ -68,7 +67,7 @@ def _anchor(values: dict[str, float], key: KeyInfo) -> str:
 
 def print_differences(differences: Sequence[Difference]) -> None:
     """A row a comparison: second minus first."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     for title in ("first", "second", "key"):
         table.add_column(title)
     for title in ("second - first", "95% interval", "p", "p (Holm)", "pairs", "videos"):

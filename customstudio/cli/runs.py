@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from customstudio.cli.options import listed
+
 RunArg = Annotated[Path, typer.Argument(help="A run's folder.")]
 RunsArg = Annotated[list[Path], typer.Argument(help="Folders of runs.")]
 OutOption = Annotated[Path, typer.Option(help="Folder of the new bundle.")]
@@ -31,9 +33,8 @@ def rescore(
     from customstudio.cli.results import print_run
     from customstudio.evaluation.rescoring import rescore as score
 
-    chosen = [m.strip() for m in metrics.split(",") if m.strip()] if metrics else None
     target = out or run.resolve().with_name(f"{run.resolve().name}-rescored")
-    print_run(score(run, metrics=chosen, out=target))
+    print_run(score(run, metrics=listed(metrics), out=target))
 
 
 def compare(
@@ -49,8 +50,7 @@ def compare(
     from customstudio.cli.results import print_differences
     from customstudio.evaluation.compare import compare as differences
 
-    chosen = [k.strip() for k in keys.split(",") if k.strip()] if keys else None
-    found = differences(runs, chosen)
+    found = differences(runs, listed(keys))
     if json_out:
         import json
 

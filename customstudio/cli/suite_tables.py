@@ -11,7 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from customstudio.cli.console import console
+from customstudio.cli.console import console, plain_table
 from customstudio.suites.check import counts
 from customstudio.suites.declaration import Declaration
 from customstudio.suites.schema import Job, Reference, Suite
@@ -146,7 +146,7 @@ def _row(job: Job) -> dict[str, Any]:
 
 
 def _table(names: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
+    table = plain_table()
     for position, name in enumerate(names):
         table.add_column(name, no_wrap=position == 0)
     for row in rows:

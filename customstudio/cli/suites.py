@@ -5,19 +5,13 @@ from typing import Annotated
 
 import typer
 
+from customstudio.cli.options import Json, Prompts, PromptSet, References, Seeds
+
 app = typer.Typer(help="The suites: list, show, jobs, check, export.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="SUITE", help="A suite's name, `custom`, or an exported folder.")
 ]
-PromptSet = Annotated[str | None, typer.Option(help="Another prompt set of the suite.")]
-References = Annotated[
-    Path | None, typer.Option(help="Folder with one folder of images a subject.")
-]
-Prompts = Annotated[
-    Path | None, typer.Option(help="Prompts of suite `custom`: a text or a CSV file.")
-]
-Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds of suite `custom`.")]
 
 
 @app.command(name="list")
@@ -70,7 +64,7 @@ def jobs(
     references: References = None,
     prompts: Prompts = None,
     seeds: Seeds = 1,
-    json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="A CSV table.")] = False,
 ) -> None:
     """Print every video to make: its id (and path), prompt with tokens, plain prompt."""

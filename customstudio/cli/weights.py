@@ -5,13 +5,11 @@ from typing import Annotated
 
 import typer
 
+from customstudio.cli.options import WeightsDir
+
 app = typer.Typer(help="The networks: list, fetch, verify.", no_args_is_help=True)
 
 Ids = Annotated[list[str] | None, typer.Argument(help="Networks.", show_default="all")]
-Folder = Annotated[
-    Path | None,
-    typer.Option(help="Folder of the weights.", show_default="$CUSTOMSTUDIO_WEIGHTS or the cache"),
-]
 
 
 @app.command("list")
@@ -34,7 +32,7 @@ def list_networks() -> None:
 
 
 @app.command()
-def fetch(ids: Ids = None, weights_dir: Folder = None) -> None:
+def fetch(ids: Ids = None, weights_dir: WeightsDir = None) -> None:
     """Fetch what is missing; licence and size are shown before anything moves."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TransferSpeedColumn
 
@@ -56,7 +54,7 @@ def fetch(ids: Ids = None, weights_dir: Folder = None) -> None:
 
 
 @app.command()
-def verify(ids: Ids = None, weights_dir: Folder = None) -> None:
+def verify(ids: Ids = None, weights_dir: WeightsDir = None) -> None:
     """Hash every file that is there and say what it is; exit 1 if one is not the expected file."""
     from customstudio.cli.console import console
     from customstudio.weights.store import Store

@@ -1,0 +1,38 @@
+"""Options that several commands take: each is declared, and explained, once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PromptSet = Annotated[
+    str | None, typer.Option(help="Prompt set of the suite, e.g. table5-repaired.")
+]
+Prompts = Annotated[
+    Path | None, typer.Option(help="Prompts of suite `custom`: a text or a CSV file.")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds of suite `custom`.")]
+References = Annotated[
+    Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
+]
+Protocol = Annotated[str, typer.Option(help="How scores are made.")]
+Metrics = Annotated[
+    str | None, typer.Option(help="Metrics, separated by commas.", show_default="protocol's")
+]
+WeightsDir = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of the networks' weights.", show_default="$CUSTOMSTUDIO_WEIGHTS or the cache"
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
+
+
+def listed(text: str | None) -> list[str] | None:
+    """The names in a text that separates them by commas; None where the option is not given.
+
+    >>> listed("clip_t, dino_i")
+    ['clip_t', 'dino_i']
+    """
+    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
