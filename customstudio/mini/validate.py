@@ -1,7 +1,5 @@
 """Are the metrics valid? Videos of the world with known faults, through the real evaluation."""
 
-import csv
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,11 +10,10 @@ from customstudio.evaluation.api import evaluate
 from customstudio.evaluation.bundle import Run
 from customstudio.evaluation.runner import Progress
 from customstudio.files import write_text
-from customstudio.media.video import write_video
 from customstudio.metrics import catalog
 from customstudio.metrics.validity import Study, Validity, validities
-from customstudio.mini.faults import FAULTS, applies, faulty
-from customstudio.mini.suite import scene
+from customstudio.mini.faults import FAULTS, applies
+from customstudio.mini.rendering import Wanted, scene_of, write_videos
 from customstudio.suites.load import load_suite
 from customstudio.suites.references import data_dir
 from customstudio.suites.schema import Job, Suite
@@ -32,7 +29,6 @@ def validate(
     metrics: Sequence[str] | None = None,
     protocol: str = "mini-v1",
     weights_dir: Path | None = None,
-    threads: int | None = None,
     progress: Progress | None = None,
 ) -> Study:
     """Render the jobs with every fault, score them, and say what each metric saw.
@@ -43,12 +39,11 @@ def validate(
         metrics: metric ids; None: all of the protocol.
         protocol: the protocol's id.
         weights_dir: folder of other weights than the embedded ones.
-        threads: CPU threads of a forward pass.
         progress: told how far the evaluation is.
     """
     suite = load_suite("mini")
     jobs = list(chosen_jobs(suite, prompts))
-    render_faults(out / "videos", suite, jobs)
+    write_videos(out / "videos", faulty_videos(jobs))
     run = evaluate(
         out / "videos",
         references=data_dir("mini") / "refs",
@@ -56,7 +51,6 @@ def validate(
         protocol=protocol,
         out=out / "run",
         weights_dir=weights_dir,
-        threads=threads,
         note="mini world with faults made on purpose: not comparable with official scores",
         progress=progress,
     )
@@ -75,38 +69,14 @@ def chosen_jobs(suite: Suite, prompts: int) -> Iterator[Job]:
         yield from (job for job in jobs if job.prompt_id in wanted)
 
 
-def render_faults(folder: Path, suite: Suite, jobs: Sequence[Job]) -> None:
-    """Write each job's true video and its faulty ones, with the manifest that says which is which.
-
-    A video that is there already is not rendered again.
-    """
-    rows = []
+def faulty_videos(jobs: Sequence[Job]) -> Iterator[Wanted]:
+    """Each job's true video, and one for each fault that it can have, at each severity."""
     for job in jobs:
-        truth = scene(job.pair, job.prompt_id, job.seed)
-        names = [f for f in FAULTS if applies(truth, f)]
-        for method, fault, severity in [
-            (TRUE, names[0], 0.0),
-            *((f"{f}@{s:g}", f, s) for f in names for s in SEVERITIES),
-        ]:
-            path = folder / method / f"{job.id}.mp4"
-            if not path.exists():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_video(path, faulty(truth, fault, severity), 8.0)
-            rows.append(
-                {
-                    "path": str(path.relative_to(folder)),
-                    "method": method,
-                    "prompt": job.prompt,
-                    "subjects": ";".join(job.subjects),
-                    "categories": ";".join(suite.subjects[s].category for s in job.subjects),
-                    "seed": job.seed,
-                }
-            )
-    table = io.StringIO()
-    writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(folder / "manifest.csv", table.getvalue())
+        yield Wanted(TRUE, job)
+        for fault in FAULTS:
+            if applies(scene_of(job), fault):
+                for severity in SEVERITIES:
+                    yield Wanted(f"{fault}@{severity:g}", job, fault, severity)
 
 
 def summarise(run: Run, suite: Suite, jobs: Sequence[Job]) -> Study:
