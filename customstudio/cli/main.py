@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from customstudio.cli import anchors, data, demo, evaluate, metrics, runs, suites, weights
+from customstudio.cli import anchors, data, demo, evaluate, metrics, mini, runs, suites, weights
 from customstudio.errors import UserError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.add_typer(suites.app, name="suites")
 app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 app.add_typer(metrics.app, name="metrics")
+app.add_typer(mini.app, name="mini")
 app.command()(evaluate.evaluate)
 app.command()(runs.merge)
 app.command()(runs.rescore)

@@ -6,6 +6,7 @@ model with plain GELU, which gives other numbers, so the activation is checked i
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,14 +38,24 @@ TOY = {
     "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "head_width": 32, "patch_size": 8},
     "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
 }
+MINI = {
+    "embed_dim": 128,
+    "quick_gelu": True,
+    "vision_cfg": {"image_size": 64, "layers": 4, "width": 160, "head_width": 32, "patch_size": 8},
+    "text_cfg": {"context_length": 64, "vocab_size": 680, "width": 96, "heads": 3, "layers": 2},
+}
+"""The architecture of the world in `customstudio.mini`, trained there."""
+MERGES = "merges.txt.gz"
+"""A vocabulary of its own beside a network's tensors; without the file, OpenAI's."""
+_OWN = {"toy": TOY, "mini": MINI}
 
 
 class Clip:
     """A CLIP model; features are not normalised."""
 
-    def __init__(self, model: Any, device: str, precision: str) -> None:
+    def __init__(self, model: Any, device: str, precision: str, merges: Path | None = None) -> None:
         self._model, self._how, self._device = model, (device, precision), device
-        self._tokenizer = SimpleTokenizer(context_length=model.context_length)
+        self._tokenizer = tokenizer(int(model.context_length), merges)
         size = int(model.visual.image_size[0])
         self.transform = Transform(resize=size, crop=size)
         self.dim = int(model.text_projection.shape[1])
@@ -76,7 +87,7 @@ def build(architecture: str) -> Any:
     Raises:
         UserError: open_clip has no such architecture, or it is not one with QuickGELU.
     """
-    config = TOY if architecture == "toy" else open_clip.get_model_config(architecture)
+    config = _OWN.get(architecture) or open_clip.get_model_config(architecture)
     if config is None:
         raise UserError(
             f"open_clip has no architecture {architecture!r}",
@@ -107,8 +118,15 @@ def load_model(located: "Located", file: str) -> Any:
 
 def load(located: "Located", *, device: str, precision: str, options: Mapping[str, bool]) -> Clip:
     """CLIP from a located network."""
-    (file,) = located.files
-    return Clip(ready(load_model(located, file), device), device, precision)
+    (file,) = located.files.keys() - {MERGES}
+    model = ready(load_model(located, file), device)
+    return Clip(model, device, precision, located.files.get(MERGES))
+
+
+def tokenizer(context: int, merges: Path | None = None) -> SimpleTokenizer:
+    """open_clip's tokenizer with OpenAI's vocabulary, or with that of a file of merges."""
+    named = {} if merges is None else {"bpe_path": str(merges)}
+    return SimpleTokenizer(context_length=context, **named)
 
 
 def _blocks(model: Any) -> list[Any]:

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from customstudio.weights.store import Located
 
 TOY: dict[str, Any] = {"img_size": 32, "patch_size": 8, "embed_dim": 32, "depth": 2, "num_heads": 2}
+MINI: dict[str, Any] = {
+    "img_size": 64,
+    "patch_size": 8,
+    "embed_dim": 160,
+    "depth": 4,
+    "num_heads": 5,
+}
+"""The architecture of the world in `customstudio.mini`, trained there."""
+_OWN = {"toy": TOY, "mini": MINI}
 
 
 class Dino:
@@ -62,8 +71,8 @@ class Dino:
 def build(architecture: str) -> Any:
     """timm's model of that architecture, without values (on the meta device)."""
     with torch.device("meta"):
-        if architecture == "toy":
-            return VisionTransformer(num_classes=0, **TOY)
+        if architecture in _OWN:
+            return VisionTransformer(num_classes=0, **_OWN[architecture])
         return timm.create_model(architecture, pretrained=False, num_classes=0)
 
 
