@@ -5,7 +5,8 @@ arXiv:2105.04714; Deng et al., "ArcFace", CVPR 2019, arXiv:1801.07698. Part of t
 `face_similarity` version 1: pack buffalo_l (det_10g, w600k_r50), one detection size of 640 x 640
 (the frame is scaled to fit and put in the upper left corner), score at least 0.5, non-maximum
 suppression at 0.4, alignment of five landmarks to 112 x 112. ONNX Runtime computes in float32
-whatever the run's precision, on CUDA where its CUDA build is installed.
+whatever the run's precision, on CUDA where its CUDA build is installed. The toy's and the small
+world's own detectors take 128 x 128 pixels, whatever is asked of them.
 """
 
 from collections.abc import Mapping
@@ -32,23 +33,37 @@ class Faces:
     def __init__(self, detector: Any, recogniser: Any, landmarks: Array) -> None:
         self._detector, self._recogniser, self._landmarks = detector, recogniser, landmarks
         detector.prepare(0, input_size=(SIZE, SIZE), det_thresh=SCORE)
-        self._side = int(detector.input_sizes[0][0])  # 128 for the toy, whatever was asked for
+        self._side = int(detector.input_sizes[0][0])  # 128 where the network takes no other
         self.dim = int(recogniser.get_feat(np.zeros((112, 112, 3), np.uint8)).shape[1])
 
     def find(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces dim"]:
         """Embeddings of the faces of an RGB frame, best detection first; not normalised."""
+        rows = [self.embed(frame, points) for points in self.landmarks(frame)]
+        kept = [row for row in rows if row is not None]
+        return np.array(kept, np.float32).reshape(-1, self.dim)
+
+    def landmarks(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces 5 2"]:
+        """Eyes, nose and corners of the mouth of each face in pixels, best detection first."""
         height, width = frame.shape[:2]
         if max(height, width) > self._side * min(height, width):
-            return np.empty((0, self.dim), np.float32)  # no pixel would be left across
-        bgr = np.ascontiguousarray(frame[:, :, ::-1])  # OpenCV's order, which insightface expects
-        _, landmarks = self._detector.detect(bgr)
-        rows = []
-        for points in landmarks:
-            matrix = similarity(points, self._landmarks)
-            if matrix is not None:
-                aligned = cv2.warpAffine(bgr, matrix, (112, 112), borderValue=0.0)
-                rows.append(self._recogniser.get_feat(aligned)[0])
-        return np.array(rows, np.float32).reshape(-1, self.dim)
+            return np.empty((0, 5, 2), np.float32)  # no pixel would be left across
+        _, landmarks = self._detector.detect(_bgr(frame))
+        return np.asarray(landmarks, np.float32).reshape(-1, 5, 2)
+
+    def embed(
+        self, frame: UInt8[Array, "height width 3"], points: Float32[Array, "5 2"]
+    ) -> Float32[Array, "dim"] | None:
+        """The embedding of one face; None where its landmarks coincide."""
+        matrix = similarity(points, self._landmarks)
+        if matrix is None:
+            return None
+        aligned = cv2.warpAffine(_bgr(frame), matrix, (112, 112), borderValue=0.0)
+        return np.asarray(self._recogniser.get_feat(aligned)[0], np.float32)
+
+
+def _bgr(frame: UInt8[Array, "height width 3"]) -> UInt8[Array, "height width 3"]:
+    """OpenCV's order, which insightface expects."""
+    return np.ascontiguousarray(frame[:, :, ::-1])
 
 
 def similarity(

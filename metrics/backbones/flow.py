@@ -10,12 +10,13 @@ pyramid needs; the padding is left out of the statistic unless the protocol asks
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor
 from torch.nn.functional import pad
-from torchvision.models.optical_flow import raft_large
+from torchvision.models.optical_flow import raft_large, raft_small
 from torchvision.models.optical_flow._utils import make_coords_grid, upsample_flow
 from torchvision.models.optical_flow.raft import (
     CorrBlock,
@@ -28,6 +29,7 @@ from torchvision.models.optical_flow.raft import (
     UpdateBlock,
 )
 
+from customstudio.metrics.backbones import dis
 from customstudio.metrics.backbones.arithmetic import arithmetic, to_device, to_numpy
 from customstudio.metrics.backbones.checkpoint import load_strictly, read_tensors, ready
 from customstudio.metrics.spec import Array
@@ -35,7 +37,7 @@ from customstudio.metrics.spec import Array
 if TYPE_CHECKING:
     from customstudio.weights.store import Located
 
-UPDATES, TOY_UPDATES = 20, 4
+UPDATES, TOY_UPDATES, SMALL_UPDATES = 20, 4, 8
 SHORTEST = 128
 SHARE = 0.05
 _VOLUME_BYTES = 2 * 2**30
@@ -77,6 +79,34 @@ class Flow:
             magnitudes = flow.square().sum(1).sqrt().flatten(1)
             count = max(1, int(magnitudes.shape[1] * SHARE))
             return to_numpy(magnitudes.topk(count, sorted=False).values.double().mean(1))
+
+
+class Dis:
+    """OpenCV's DIS flow in a network's place: no weights, always on the CPU in float32; frames it
+    pads (below 64 pixels) never count with their padding, whatever the protocol says."""
+
+    def motion(
+        self, first: UInt8[Array, "n height width 3"], second: UInt8[Array, "n height width 3"]
+    ) -> Float32[Array, "n"]:
+        """For each pair of frames, the mean of the largest 5% of flow magnitudes, in pixels."""
+        return np.array([dis.motion(a, b) for a, b in zip(first, second, strict=True)], np.float32)
+
+
+class Enlarged(Flow):
+    """The small world's RAFT (raft_small, 128 x 128 in training): frames with a side below 128
+    are enlarged until both are at least that long, and the flow is divided by the same factor."""
+
+    def motion(
+        self, first: UInt8[Array, "n height width 3"], second: UInt8[Array, "n height width 3"]
+    ) -> Float32[Array, "n"]:
+        """For each pair of frames, the mean of the largest 5% of flow magnitudes, in pixels."""
+        height, width = first.shape[1:3]
+        scale = max(1.0, SHORTEST / min(height, width))
+        if scale == 1:
+            return super().motion(first, second)
+        size = round(width * scale), round(height * scale)
+        large = [np.array([cv2.resize(f, size) for f in frames]) for frames in (first, second)]
+        return super().motion(*(f.reshape(-1, *size[::-1], 3) for f in large)) / np.float32(scale)
 
 
 def padding(height: int, width: int) -> tuple[int, int, int, int]:
@@ -123,24 +153,33 @@ def last_flow(model: Any, pixels: Tensor, pairs: int, updates: int) -> Tensor:
         looked_up = model.corr_block.index_pyramid(centroids_coords=now)
         hidden, step = model.update_block(hidden, context, looked_up, now - start)
         now = now + step
-    flow: Tensor = upsample_flow(now - start, model.mask_predictor(hidden))
+    mask = None if model.mask_predictor is None else model.mask_predictor(hidden)
+    flow: Tensor = upsample_flow(now - start, mask)
     return flow
 
 
 def build(architecture: str) -> Any:
     """torchvision's RAFT of that architecture, with values that do not matter."""
     with torch.random.fork_rng(devices=[]):
+        if architecture == "raft_small":
+            return raft_small(weights=None)
         return raft_large(weights=None, **(_toy_parts() if architecture == "toy" else {}))
 
 
-def load(located: "Located", *, device: str, precision: str, options: Mapping[str, bool]) -> Flow:
-    """RAFT from a located network."""
+def load(
+    located: "Located", *, device: str, precision: str, options: Mapping[str, bool]
+) -> Flow | Dis:
+    """RAFT from a located network, or DIS where the network is of that name."""
+    if located.network.architecture == "dis":
+        return Dis()
     model = build(located.network.architecture)
     (path,) = located.files.values()
     load_strictly(model, read_tensors(path), path)
     keep = options.get("flow.keep_padding", False)
     updates = TOY_UPDATES if located.network.toy else UPDATES
     model = ready(model, device)
+    if located.network.architecture == "raft_small":
+        return Enlarged(model, device, precision, updates=SMALL_UPDATES, keep_padding=keep)
     return Flow(model, device, precision, updates=updates, keep_padding=keep)
 
 
