@@ -1,0 +1,58 @@
+"""What a base model is: repository, revision, licence, files, video; nothing heavy is loaded."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from customstudio.records import Record
+from customstudio.suites.schema import VideoSpec
+
+
+class BaseFile(Record):
+    """One file of a base model, under the first of its names that is there."""
+
+    names: tuple[str, ...] = Field(min_length=1)
+    """Paths inside the folder; a file of weights may be safetensors or the older `.bin`."""
+    megabytes: float | None = None
+    """10^6 bytes; None: small."""
+    weights: bool = False
+    """Its SHA-256 is recorded with every run."""
+
+
+class BaseSpec(Record):
+    """A base model as published."""
+
+    id: str
+    title: str
+    repository: str
+    """On the Hugging Face hub."""
+    revision: str | None
+    """Commit of that repository; None: the newest, and what was fetched is recorded."""
+    licence: str
+    source: str
+    video: VideoSpec
+    """What it was trained to make."""
+    files: tuple[BaseFile, ...]
+    size_from: str
+    """Where the sizes of the files come from."""
+
+    @property
+    def gigabytes(self) -> float:
+        """Size of the files whose size is known, in 10^9 bytes."""
+        return sum(file.megabytes or 0.0 for file in self.files) / 1000
+
+
+Status = Literal["published revision", "unrecorded", "random"]
+
+
+class Provenance(Record):
+    """Which base model a video was made with: recorded beside each."""
+
+    base: str
+    """Id of the base, or `tiny` for the random one of tests."""
+    repository: str
+    revision: str | None
+    """Commit that the files were fetched at, where the fetch recorded it."""
+    status: Status
+    sha256: dict[str, str]
+    """File of weights -> SHA-256, in hex."""

@@ -1,0 +1,95 @@
+"""Where a base model's files are on this machine; what is missing is said at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from customstudio.baselines.bases.spec import BaseSpec, Provenance, Status
+from customstudio.errors import UserError
+from customstudio.weights.hashes import Hashes
+from customstudio.weights.store import RANDOM_MARK, default_directory
+
+
+@dataclass(frozen=True)
+class BaseFolder:
+    """A base model with all its files found; nothing is read yet."""
+
+    spec: BaseSpec
+    folder: Path
+    weights: tuple[str, ...]
+    """The files of weights that are there, as paths inside the folder."""
+
+    def provenance(self) -> Provenance:
+        """Hash the weights, and read which revision the fetch recorded."""
+        hashes = Hashes()
+        digests = {name: hashes.sha256(self.folder / name) for name in self.weights}
+        revision = _fetched_revision(self.folder, self.weights)
+        status: Status = "unrecorded"
+        if (self.folder / RANDOM_MARK).exists():
+            status = "random"
+        elif revision is not None and revision == self.spec.revision:
+            status = "published revision"
+        return Provenance(
+            base=self.spec.id,
+            repository=self.spec.repository,
+            revision=revision,
+            status=status,
+            sha256=digests,
+        )
+
+
+def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFolder]:
+    """Find base models, in `<weights>/<id>` or, for a single one, in a folder given by name.
+
+    Raises:
+        UserError: files are missing: all of them, with sizes, licences and the commands.
+    """
+    found, missing, commands = [], [], []
+    for spec in specs:
+        place = default_directory() / spec.id if folder is None else folder
+        names = [_first(place, file.names) for file in spec.files]
+        absent = [f for f, name in zip(spec.files, names, strict=True) if name is None]
+        if absent:
+            sizes = sum(file.megabytes or 0.0 for file in absent) / 1000
+            missing.append(
+                f"{place}: {len(absent)} of {len(spec.files)} files, about {sizes:.1f} GB "
+                f"({spec.size_from}); licence: {spec.licence}"
+            )
+            commands.append(fetch_command(spec, place))
+            continue
+        weights = tuple(
+            name for f, name in zip(spec.files, names, strict=True) if f.weights and name
+        )
+        found.append(BaseFolder(spec, place, weights))
+    if missing:
+        raise UserError(
+            f"base weights are missing: {len(missing)} model(s)",
+            where="\n         ".join(missing),
+            fix="\n         ".join(commands),
+        )
+    return found
+
+
+def fetch_command(spec: BaseSpec, folder: Path) -> str:
+    """The hub's own command that fetches a base model into a folder."""
+    revision = f" --revision {spec.revision}" if spec.revision else ""
+    patterns = " ".join(
+        f"--include '{part}/*'"
+        for part in ("scheduler", "tokenizer", "text_encoder", "unet", "vae")
+    )
+    return f"hf download {spec.repository}{revision} {patterns} --local-dir {folder}"
+
+
+def _first(folder: Path, names: Sequence[str]) -> str | None:
+    return next((name for name in names if (folder / name).is_file()), None)
+
+
+def _fetched_revision(folder: Path, weights: Sequence[str]) -> str | None:
+    """The commit that `hf download` noted for the weights; None where it did not, or several."""
+    commits = set()
+    for name in weights:
+        note = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+        lines = note.read_text().splitlines() if note.is_file() else [""]
+        commits.add(lines[0].strip() if lines else "")
+    commit = commits.pop() if len(commits) == 1 else ""
+    return commit or None

@@ -1,0 +1,173 @@
+"""A loaded base model: text and images in, latents out, and back to frames.
+
+The parts are diffusers' and transformers' own classes; nothing here knows of a method.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from customstudio.baselines.bases.spec import Provenance
+from customstudio.errors import UserError
+
+DECODE_FRAMES = 8
+"""Frames that the VAE decodes at once: bounds memory, changes no pixel by more than rounding."""
+
+
+@dataclass
+class VideoModel:
+    """A text-to-video latent diffusion model that predicts noise."""
+
+    unet: Any
+    vae: Any
+    text_encoder: Any
+    tokenizer: Any
+    schedule: dict[str, Any]
+    """Configuration of the noise schedule, from which any of diffusers' schedulers is made."""
+    provenance: Provenance
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    autocast: bool = False
+    """bfloat16 arithmetic in the UNet; weights and losses stay float32."""
+
+    def __post_init__(self) -> None:
+        kind = self.schedule.get("prediction_type", "epsilon")
+        if kind != "epsilon":
+            raise ValueError(
+                f"the base predicts {kind}; every loss here is of a base that predicts noise"
+            )
+        for part in (self.unet, self.vae, self.text_encoder):
+            part.to(self.device)
+            _own_memory(part)
+            part.requires_grad_(False)
+            part.eval()
+
+    @property
+    def scale(self) -> int:
+        """Pixels a side of one latent."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape of one video's latents, (channels, frames, height, width).
+
+        Raises:
+            UserError: the sides do not fit the VAE.
+        """
+        if height % self.scale or width % self.scale:
+            raise UserError(
+                f"a video of {width}x{height}: both sides must be multiples of {self.scale}",
+                where=f"the suite's video and base {self.provenance.base}",
+                fix="use a base model that fits the suite",
+            )
+        channels = int(self.unet.config.in_channels)
+        return channels, frames, height // self.scale, width // self.scale
+
+    def token_ids(self, prompts: Sequence[str]) -> Int[Tensor, "batch tokens"]:
+        """Token ids, padded to the text encoder's length.
+
+        Raises:
+            ValueError: a learnable token lies beyond the last position and would be cut off.
+        """
+        length = int(self.text_encoder.config.max_position_embeddings)
+        ids: Tensor = self.tokenizer(
+            list(prompts), padding="max_length", max_length=length, truncation=True,
+            return_tensors="pt",
+        ).input_ids  # fmt: skip
+        for prompt, row in zip(prompts, ids, strict=True):
+            learnable = int((row >= self.vocabulary).sum())
+            if learnable < prompt.count("<new"):
+                raise ValueError(
+                    f"longer than {length} tokens, so that a learnable one is cut: {prompt!r}"
+                )
+        return ids.to(self.device)
+
+    @property
+    def vocabulary(self) -> int:
+        """Number of the text encoder's own tokens; learnable ones have ids from here on."""
+        return int(self.text_encoder.config.vocab_size)
+
+    def encode_text(self, prompts: Sequence[str]) -> Float[Tensor, "batch tokens dim"]:
+        """The text encoder's last hidden states, as the UNet takes them."""
+        states: Tensor = self.text_encoder(self.token_ids(prompts)).last_hidden_state
+        return states
+
+    @torch.no_grad()
+    def encode_images(
+        self,
+        images: UInt8[NDArray[np.uint8], "batch height width 3"],
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch channels 1 height width"]:
+        """Latents of images, as videos of one frame; drawn from the posterior, or its mean."""
+        pixels = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        posterior = self.vae.encode(pixels).latent_dist
+        latents = posterior.mean
+        if generator is not None:
+            noise = torch.randn(latents.shape, generator=generator)
+            latents = latents + posterior.std * noise.to(self.device)
+        scaled: Tensor = latents * self.vae.config.scaling_factor
+        return scaled[:, :, None]
+
+    @torch.no_grad()
+    def decode(
+        self, latents: Float[Tensor, "batch channels frames height width"]
+    ) -> UInt8[NDArray[np.uint8], "batch frames H W 3"]:
+        """RGB frames of latents."""
+        batch, _, frames = latents.shape[:3]
+        flat = (latents / self.vae.config.scaling_factor).permute(0, 2, 1, 3, 4).flatten(0, 1)
+        parts = [self.vae.decode(part).sample for part in flat.split(DECODE_FRAMES)]
+        pixels = (torch.cat(parts).float() / 2 + 0.5).clamp(0, 1).mul(255).round()
+        array: NDArray[np.uint8] = pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        return array.reshape(batch, frames, *array.shape[1:])
+
+    def predict(
+        self,
+        noisy: Float[Tensor, "batch channels frames height width"],
+        t: Int[Tensor, " batch"],
+        text: Float[Tensor, "batch tokens dim"],
+    ) -> Float[Tensor, "batch channels frames height width"]:
+        """The UNet's estimate of the noise, in float32."""
+        with self.arithmetic():
+            noise: Tensor = self.unet(noisy, t, encoder_hidden_states=text, return_dict=False)[0]
+        return noise.float()
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """bfloat16 where it was asked for."""
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            yield
+
+
+def _own_memory(part: torch.nn.Module) -> None:
+    """Copy weights out of mapped files, whose alignment changes the last bits of CPU arithmetic."""
+    with torch.no_grad():
+        for parameter in part.parameters():
+            parameter.data = parameter.data.clone()
+
+
+def load(folder: Any, device: str = "cpu", *, autocast: bool = False) -> VideoModel:
+    """Load a base model from its folder (a `store.BaseFolder`), in float32; nothing is fetched."""
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet3DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    path = str(folder.folder)
+    local: dict[str, Any] = {"local_files_only": True}
+    full: dict[str, Any] = {**local, "torch_dtype": torch.float32}
+    schedule = DDPMScheduler.load_config(path, subfolder="scheduler", **local)
+    return VideoModel(
+        unet=UNet3DConditionModel.from_pretrained(path, subfolder="unet", **full),
+        vae=AutoencoderKL.from_pretrained(path, subfolder="vae", **full),
+        text_encoder=CLIPTextModel.from_pretrained(
+            path, subfolder="text_encoder", dtype=torch.float32, **local
+        ),
+        tokenizer=CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", **local),
+        schedule={k: v for k, v in schedule.items() if not k.startswith("_")},
+        provenance=folder.provenance(),
+        device=torch.device(device),
+        autocast=autocast,
+    )

@@ -1,0 +1,44 @@
+"""A method's card: what it is, where its settings come from, what its paper leaves open."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from customstudio.records import Record
+
+
+class OpenPoint(Record):
+    """Something that the paper does not settle, and what we do."""
+
+    question: str
+    choice: str
+    """What our default does, and why."""
+    option: str | None = None
+    """The option that chooses otherwise, where there is one."""
+
+
+class Card(Record):
+    """A customization method, declared."""
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of its file and on the command line."""
+    title: str
+    kind: Literal["reproduction", "port", "floor"]
+    """A reproduction is of the paper's own base model, a port is not; a floor is a lower bound
+    that no method should fall under."""
+    paper: str
+    """Authors, title, venue, arXiv id; of a floor: why it is here."""
+    code_licence: str
+    """Of our code, and whether any other was used."""
+    weights_licence: str
+    """Of what it needs and of what a fit produces."""
+    base: str
+    """The base model it is built on by default, an id of `baselines.catalog.BASES`; `none`: it
+    needs no network."""
+    trains: str
+    """Exactly which parameters change."""
+    settings: dict[str, str]
+    """Option -> where its default comes from: a place in a paper, or `ours`."""
+    open_points: tuple[OpenPoint, ...] = ()
+    differs: str = ""
+    """Where we knowingly do otherwise than the paper."""

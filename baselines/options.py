@@ -1,0 +1,89 @@
+"""Options of a method: a typed record; `--set alpha=0.01` changes one and names the variant."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from customstudio.errors import UserError, did_you_mean
+from customstudio.records import Record
+
+
+class Options(Record):
+    """What a method can be told; the defaults are the paper's where it states them."""
+
+
+Some = TypeVar("Some", bound=Options)
+
+
+def override(options: Some, changes: Sequence[str]) -> Some:
+    """Options with some of them changed, each given as `name=value`.
+
+    A list is written with `+`: `levels=2+3`.
+
+    Raises:
+        UserError: an unknown name, one given twice, or a value that does not fit.
+    """
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, equals, text = (part.strip() for part in change.partition("="))
+        if not equals or not text:
+            raise _wrong(change, f"{change!r} is not of the form name=value", "--set alpha=0.01")
+        if name not in type(options).model_fields:
+            raise _wrong(
+                change,
+                f"unknown option {name!r}",
+                did_you_mean(name, list(type(options).model_fields)),
+            )
+        if name in values:
+            raise _wrong(change, f"option {name!r} is given twice", "give each option once")
+        values[name] = _value(text, many=isinstance(getattr(options, name), tuple))
+    try:
+        return type(options).model_validate({**options.model_dump(), **values})
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        name = str(wrong["loc"][0]) if wrong["loc"] else "the options"
+        text = f"{name}: {wrong['msg'][:1].lower()}{wrong['msg'][1:]}"
+        raise _wrong(
+            f"{name}={values.get(name, '')}", text, "see `customstudio methods show`"
+        ) from None
+
+
+def variant(method: str, options: Options) -> str:
+    """The name of a method with these options: only what differs from the defaults is named.
+
+    >>> class Ours(Options):
+    ...     alpha: float = 0.2
+    ...     levels: tuple[int, ...] = (3,)
+    >>> variant("m", Ours()), variant("m", Ours(alpha=0.01, levels=(2, 3)))
+    ('m', 'm[alpha=0.01,levels=2+3]')
+    """
+    changed = [
+        f"{name}={_text(getattr(options, name))}"
+        for name, field in type(options).model_fields.items()
+        if getattr(options, name) != field.default
+    ]
+    return f"{method}[{','.join(changed)}]" if changed else method
+
+
+def _value(text: str, *, many: bool) -> Any:
+    if many:
+        return [_value(part, many=False) for part in re.split(r"(?<![eE])\+", text)]
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "+".join(_text(part) for part in value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _wrong(change: str, what: str, fix: str) -> UserError:
+    return UserError(what, where=f"--set {change}", fix=fix)

@@ -1,0 +1,36 @@
+"""A base model of zeroscope's topology at tiny width, built once a session."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from customstudio.baselines.bases.video_model import VideoModel
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def _tiny() -> VideoModel:
+    from customstudio.baselines.bases.tiny import tiny
+
+    return tiny()
+
+
+@pytest.fixture
+def model(_tiny: VideoModel) -> VideoModel:
+    """The tiny base; a test that changes it must put it back, and this checks that it did."""
+    return _tiny
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(_tiny: VideoModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny base as a folder on disk."""
+    from customstudio.baselines.bases.tiny import save
+
+    folder = tmp_path_factory.mktemp("base")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        save(_tiny, folder)
+    return folder

@@ -1,0 +1,120 @@
+"""Base models: shapes, loading, sampling equal to diffusers' own pipelines, missing weights."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from customstudio.baselines.bases.sampler import text_to_video, video_to_video
+from customstudio.baselines.bases.store import locate
+from customstudio.baselines.bases.video_model import VideoModel, load
+from customstudio.baselines.bases.zeroscope import SPECS
+from customstudio.errors import UserError
+
+PROMPTS = ["a cat on a beach", "a dog"]
+
+
+def noise(model: VideoModel, batch: int = 2, frames: int = 3) -> torch.Tensor:
+    shape = (batch, *model.latent_shape(frames, 32, 48))
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def test_the_tiny_base_has_the_full_topology(model: VideoModel) -> None:
+    from diffusers import UNet3DConditionModel
+
+    with torch.device("meta"):
+        full = UNet3DConditionModel()
+    assert sorted(full.attn_processors) == sorted(model.unet.attn_processors)
+    assert len(full.attn_processors) == 66
+    assert model.provenance.status == "random"
+
+
+def test_frames_of_a_video_depend_on_one_another(model: VideoModel) -> None:
+    start = noise(model)
+    other = start.clone()
+    other[:, :, 0] += 1
+    once = text_to_video(model, PROMPTS, start, steps=1, guidance=1)
+    twice = text_to_video(model, PROMPTS, other, steps=1, guidance=1)
+    assert (once - twice)[:, :, 2].abs().max() > 1e-6
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_sampling_is_that_of_the_pipeline(model: VideoModel) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    pipeline = diffusers.TextToVideoSDPipeline(
+        vae=model.vae, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
+        scheduler=diffusers.DPMSolverMultistepScheduler.from_config(model.schedule),
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    theirs = pipeline(
+        PROMPTS, num_inference_steps=4, guidance_scale=9.0, num_frames=3, height=32, width=48,
+        latents=noise(model), output_type="np",
+    ).frames  # fmt: skip
+    ours = model.decode(text_to_video(model, PROMPTS, noise(model), steps=4, guidance=9.0))
+    assert ours.shape == (2, 3, 32, 48, 3)
+    assert np.array_equal(ours, np.round(theirs * 255).astype(np.uint8))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_video_to_video_is_that_of_the_pipeline(
+    model: VideoModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diffusers = pytest.importorskip("diffusers")
+    pipeline = diffusers.VideoToVideoSDPipeline(
+        vae=model.vae, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
+        scheduler=diffusers.DPMSolverMultistepScheduler.from_config(model.schedule),
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    rng = np.random.default_rng(0)
+    videos = rng.integers(0, 256, (2, 3, 32, 48, 3)).astype(np.uint8)
+    # The pipeline takes latents as they are: hand it ours, and the same noise.
+    start = torch.cat([model.encode_images(v).permute(2, 1, 0, 3, 4) for v in videos])
+    given = noise(model)
+    flat = given.permute(0, 2, 1, 3, 4).flatten(0, 1)
+    module = __import__(diffusers.VideoToVideoSDPipeline.__module__, fromlist=["randn_tensor"])
+    monkeypatch.setattr(module, "randn_tensor", lambda *_, **__: flat)
+    monkeypatch.setattr(pipeline.video_processor, "preprocess_video", lambda video: video)
+    monkeypatch.setattr(
+        pipeline.scheduler, "add_noise",
+        lambda x, n, t: diffusers.DPMSolverMultistepScheduler.add_noise(
+            pipeline.scheduler, x, n, t[:1].repeat(len(x))
+        ),
+    )  # fmt: skip
+    theirs = pipeline(
+        PROMPTS, video=start, strength=0.6, num_inference_steps=5, guidance_scale=9.0,
+        output_type="latent",
+    ).frames  # fmt: skip
+    ours = video_to_video(model, PROMPTS, videos, given, steps=5, strength=0.6, guidance=9.0)
+    assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_a_saved_base_loads_to_the_same_bits(model: VideoModel, tiny_folder: Path) -> None:
+    (found,) = locate([SPECS[0]], tiny_folder)
+    again = load(found)
+    assert again.provenance.status == "random"
+    assert len(again.provenance.sha256) == 3
+    for part in ("unet", "vae", "text_encoder"):
+        ours, theirs = getattr(model, part).state_dict(), getattr(again, part).state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    one = text_to_video(model, PROMPTS, noise(model), steps=2, guidance=2)
+    two = text_to_video(again, PROMPTS, noise(model), steps=2, guidance=2)
+    assert torch.equal(one, two)
+
+
+def test_missing_bases_are_listed_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        locate(SPECS)
+    text = str(caught.value)
+    assert "2 model(s)" in text
+    for spec in SPECS:
+        assert f"hf download {spec.repository}" in text
+        assert spec.id in text
+    assert text.count("CC BY-NC 4.0") == 2
+    assert "3.7 GB" in text
+    assert f"--revision {SPECS[0].revision}" in text
+
+
+def test_sides_that_do_not_fit_are_refused(model: VideoModel) -> None:
+    with pytest.raises(UserError, match="multiples of 8"):
+        model.latent_shape(1, 30, 48)
