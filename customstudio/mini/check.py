@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from customstudio.errors import UserError
 from customstudio.weights.networks import Network, WeightFile
 from customstudio.weights.store import Located
 
@@ -40,9 +41,19 @@ def check(weights: Path = WEIGHTS) -> list[Result]:
 
 
 def located(
-    weights: Path, name: str, kind: Literal["clip", "dino"], architecture: str = "mini"
+    weights: Path, name: str, kind: Literal["clip", "dino", "faces"], architecture: str = "mini"
 ) -> Located:
-    """A network as the store would find it, whatever the manifest says of it."""
+    """A network as the store would find it, whatever the manifest says of it.
+
+    Raises:
+        UserError: its folder is not there.
+    """
+    if not (weights / name).is_dir():
+        raise UserError(
+            f"{name} is not there",
+            where=str(weights / name),
+            fix="name a folder with mini-clip/ and mini-dino/, or none for the package's own",
+        )
     files = {p.name: p for p in sorted((weights / name).iterdir()) if p.is_file()}
     network = Network(
         id=name,
@@ -72,4 +83,19 @@ def _dino(weights: Path) -> list[Result]:
     return recognition(dino.load(found, device="cpu", precision="float32", options={}))
 
 
-CHECKS: tuple[Callable[[Path], list[Result]], ...] = (_clip, _dino)
+def _faces(weights: Path) -> list[Result]:
+    from customstudio.metrics.backbones import faces
+    from customstudio.mini.check_faces import recognition
+
+    found = located(weights, "mini-faces", "faces")
+    return recognition(faces.load(found, device="cpu", precision="float32", options={}))
+
+
+def _flow(weights: Path) -> list[Result]:
+    from customstudio.metrics.backbones.flow import Dis
+    from customstudio.mini.check_flow import accuracy
+
+    return accuracy(Dis())
+
+
+CHECKS: tuple[Callable[[Path], list[Result]], ...] = (_clip, _dino, _faces, _flow)

@@ -32,6 +32,7 @@ from torchvision.models.optical_flow.raft import (
 from customstudio.metrics.backbones import dis
 from customstudio.metrics.backbones.arithmetic import arithmetic, to_device, to_numpy
 from customstudio.metrics.backbones.checkpoint import load_strictly, read_tensors, ready
+from customstudio.metrics.dynamic_degree import top_mean
 from customstudio.metrics.spec import Array
 
 if TYPE_CHECKING:
@@ -82,14 +83,37 @@ class Flow:
 
 
 class Dis:
-    """OpenCV's DIS flow in a network's place: no weights, always on the CPU in float32; frames it
-    pads (below 64 pixels) never count with their padding, whatever the protocol says."""
+    """OpenCV's DIS flow in a network's place: no weights, always on the CPU, at source size.
+
+    As in `dis`, but searched down to single pixels, not to half the size: on the small world's
+    64-pixel videos that is more exact. Padding of frames below 64 pixels never counts.
+    """
 
     def motion(
         self, first: UInt8[Array, "n height width 3"], second: UInt8[Array, "n height width 3"]
     ) -> Float32[Array, "n"]:
         """For each pair of frames, the mean of the largest 5% of flow magnitudes, in pixels."""
-        return np.array([dis.motion(a, b) for a, b in zip(first, second, strict=True)], np.float32)
+        flows = [self.dense_flow(a, b) for a, b in zip(first, second, strict=True)]
+        return np.array([top_mean(np.hypot(f[..., 0], f[..., 1])) for f in flows], np.float32)
+
+    def dense_flow(
+        self, first: UInt8[Array, "height width 3"], second: UInt8[Array, "height width 3"]
+    ) -> Float32[Array, "height width 2"]:
+        """Flow (x, y) in pixels."""
+        height, width = first.shape[:2]
+        down, right = (max(0, dis.SMALLEST - side) for side in (height, width))
+        grey = [
+            cv2.copyMakeBorder(
+                cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY),
+                *(0, down, 0, right),
+                cv2.BORDER_REPLICATE,
+            )
+            for frame in (first, second)
+        ]
+        engine = cv2.DISOpticalFlow.create(dis.PRESET)
+        engine.setFinestScale(0)
+        flow = engine.calc(*grey, None)  # type: ignore[call-overload]  # None: no first guess
+        return np.asarray(flow, np.float32)[:height, :width]
 
 
 class Enlarged(Flow):

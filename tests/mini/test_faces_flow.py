@@ -9,11 +9,13 @@ import pytest
 import torch
 from insightface.app import FaceAnalysis
 from insightface.utils.face_align import arcface_dst
+from safetensors.torch import save
 from torch import nn
+from torchvision.models.optical_flow import raft_small
 
 from customstudio.metrics import backbones
 from customstudio.metrics.backbones.faces import Faces
-from customstudio.mini import check_faces, face_data, train_faces
+from customstudio.mini import check_faces, check_flow, train_faces, train_flow
 from customstudio.mini.face_batches import album, cut_out, recogniser_batch, targets, view
 from customstudio.mini.face_data import TRAINED, Labelled, circles, labelled, unmirrored
 from customstudio.mini.face_networks import STRIDES, Detector, Recogniser
@@ -75,12 +77,13 @@ def test_rendered_frames_come_from_the_cache_unchanged(tmp_path: Path) -> None:
 
 
 def test_landmarks_lie_on_the_eyes() -> None:
-    """The whites of the eyes are the brightest of a dark face."""
+    """A dark iris in the middle of a lighter ring."""
     clip = render(Scene((Identity("man", 3),), "sitting", "in a forest"), 256, only=[0])
-    eyes = unmirrored(clip.faces[0][0])[:2]
-    for x, y in eyes.astype(int):
-        around = clip.frames[0][y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3)
-        assert (around.min(axis=1) > 225).any()
+    ys, xs = np.mgrid[:256, :256]
+    for x, y in unmirrored(clip.faces[0][0])[:2] - 0.5:
+        away = np.hypot(xs - x, ys - y)
+        ring = clip.frames[0][(away > 7) & (away < 9)].mean()
+        assert clip.frames[0][away < 3].mean() < 0.5 * ring
 
 
 @pytest.mark.parametrize("side", [64, 128, 256])
@@ -233,6 +236,87 @@ def test_the_shipped_networks_find_and_tell_apart_held_out_faces(shipped: Faces)
     assert min(everybody, alike) >= 0.95
 
 
-def test_the_shipped_files_are_small_and_scale_no_pixels() -> None:
+def test_the_shipped_files_are_small_and_scale_no_pixels(shipped: Faces) -> None:
     assert sum((FOLDER / name).stat().st_size for name in NAMES) < 2.5e6
-    assert face_data.PERSONS == ("man", "woman")
+    assert (shipped._detector.input_mean, shipped._detector.input_std) == (127.5, 128.0)
+    assert (shipped._recogniser.input_mean, shipped._recogniser.input_std) == (127.5, 127.5)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> train_flow.Moving:
+    return train_flow.moving(tmp_path_factory.mktemp("flow"), 5, clips=3)
+
+
+def flow_network(architecture: str, path: Path | None = None) -> backbones.Any:
+    """The flow network of an architecture."""
+    name = "raft_small.safetensors"
+    network = Network(
+        id="mini-flow",
+        title="flow",
+        kind="flow",
+        architecture=architecture,
+        files=() if path is None else (WeightFile(name=name),),
+        licence="",
+        source="",
+    )
+    files = {} if path is None else {name: path}
+    return backbones.load("flow", Located(network, files, {}, "embedded"), device="cpu")
+
+
+def test_batches_of_flow_stay_true_when_mirrored_and_reduced(clips: train_flow.Moving) -> None:
+    """The second frame, looked up where the flow points to, is the first one nearly everywhere."""
+    (first, second), flow = train_flow.batch(clips, 12, np.random.default_rng(2))
+    ys, xs = np.mgrid[:128, :128].astype(np.float32)
+    for a, b, f in zip(first, second, flow, strict=True):
+        moved = cv2.remap(b.transpose(1, 2, 0), xs + f[0], ys + f[1], cv2.INTER_LINEAR)
+        away = np.abs(moved - a.transpose(1, 2, 0)).max(axis=2)
+        inside = (xs + f[0] > 0) & (xs + f[0] < 127) & (ys + f[1] > 0) & (ys + f[1] < 127)
+        assert np.median(away[inside]) < 0.15
+        assert (away[inside] < 0.4).mean() > 0.8
+
+
+def test_dis_of_the_small_world_sees_how_far_things_move() -> None:
+    motion = flow_network("dis")
+    noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    soft = cv2.GaussianBlur(noise, (0, 0), 2)
+    pairs = [(soft[:64, :64], soft[dy : dy + 64, dx : dx + 64]) for dx, dy in ((0, 0), (3, 4))]
+    found = motion.motion(*(np.stack(frames) for frames in zip(*pairs, strict=True)))
+    assert found[0] < 0.01
+    assert 4.9 < found[1] < 6  # the fastest pixels are at the border, where new ones come in
+    flow = np.median(motion.dense_flow(*pairs[1]), axis=(0, 1))
+    np.testing.assert_allclose(flow, [-3, -4], atol=0.1)
+    assert found.dtype == np.float32
+    few = np.zeros((2, 20, 90, 3), np.uint8)
+    assert motion.motion(few, few).tolist() == [0.0, 0.0]
+    assert motion.motion(few[:0], few[:0]).shape == (0,)
+
+
+def test_dis_follows_the_exact_motion_of_held_out_scenes() -> None:
+    results = {r.name: r.value for r in check_flow.accuracy(flow_network("dis"), clips=40)}
+    assert results["mini-flow: correlation with exact motion"] >= 0.75
+    assert results["mini-flow: median error"] < 0.3
+
+
+def test_raft_small_loads_and_enlarges_small_frames(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = raft_small(weights=None).eval()
+    path = tmp_path / "raft_small.safetensors"
+    path.write_bytes(save({name: v.half() for name, v in model.state_dict().items()}))
+    network = flow_network("raft_small", path)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 64, 96, 3)).astype(np.uint8)
+    large = np.stack([cv2.resize(frame, (192, 128)) for frame in frames])
+    small, whole = (network.motion(f[:-1], f[1:]) for f in (frames, large))
+    np.testing.assert_allclose(small, whole / 2, rtol=1e-4)
+    pixels = torch.from_numpy(large.transpose(0, 3, 1, 2) / np.float32(127.5) - np.float32(1))
+    with torch.no_grad():
+        model.load_state_dict({k: v.half().float() for k, v in model.state_dict().items()})
+        flow = model(pixels[:-1], pixels[1:], 8)[-1].square().sum(1).sqrt().flatten(1)
+    expected = flow.topk(int(flow.shape[1] * 0.05)).values.mean(1) / 2
+    np.testing.assert_allclose(small, expected.numpy(), rtol=1e-3)
+
+
+def test_the_sequence_loss_weighs_later_updates_more() -> None:
+    truth = torch.ones(1, 2, 2, 2)
+    early = train_flow.sequence_loss([truth + 1, truth], truth)
+    late = train_flow.sequence_loss([truth, truth + 1], truth)
+    assert (float(early), float(late)) == pytest.approx((0.8, 1.0))
