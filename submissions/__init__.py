@@ -1,1 +1,1 @@
-"""Submissions to the leaderboard."""
+"""Submissions: their records, the gate that checks them, and the store that keeps them."""

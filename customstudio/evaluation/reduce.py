@@ -36,8 +36,12 @@ def summarise(
     protocol: Protocol,
     metrics: Sequence[str],
     anchors: Sequence[Anchor] = (),
+    groups: bool = True,
 ) -> Summary:
-    """Everything in `summary.json`, from the two tables alone; the order of rows is no matter."""
+    """Everything in `summary.json`, from the two tables alone; the order of rows is no matter.
+
+    Without `groups` the methods have none: most of the time goes into them.
+    """
     keys = key_infos(protocol, metrics)
     jobs = ["method", "job"]
     facts = videos[[*jobs, "pair", "prompt_id", "subjects", "categories", "type"]]
@@ -52,7 +56,7 @@ def summarise(
                 method=str(method),
                 overall=_estimates(mine[mine["subject"].isna()], keys),
                 coverage={key.key: _coverage(mine, key.key) for key in keys},
-                groups=tuple(_groups(mine, keys)),
+                groups=tuple(_groups(mine, keys)) if groups else (),
             )
         )
     return Summary(
