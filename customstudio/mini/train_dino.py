@@ -115,7 +115,7 @@ def train(out: Path, steps: int, cache: Path, cohorts: int = COHORTS, seed: int 
 
 def main(
     out: Annotated[Path, typer.Option(help="Folder of the checkpoint, the log and the network.")],
-    steps: Annotated[int, typer.Option(help="Steps in all.")] = 3000,
+    steps: Annotated[int, typer.Option(help="Steps in all.")] = 1800,
     cache: Annotated[Path | None, typer.Option(help="Folder of the pictures.")] = None,
     cohorts: Annotated[int, typer.Option(help="How many cohorts of pictures.")] = COHORTS,
     threads: Annotated[int, typer.Option(help="Of the CPU.")] = 1,

@@ -139,5 +139,8 @@ class Loop:
 
 def export(module: nn.Module, path: Path) -> None:
     """Write a module's tensors as float16 safetensors."""
-    tensors = {name: value.half().contiguous() for name, value in module.state_dict().items()}
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous()
+        for name, value in module.state_dict().items()
+    }
     write_bytes(path, save(tensors))

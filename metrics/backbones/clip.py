@@ -41,10 +41,11 @@ TOY = {
 MINI = {
     "embed_dim": 128,
     "quick_gelu": True,
-    "vision_cfg": {"image_size": 64, "layers": 4, "width": 160, "head_width": 32, "patch_size": 8},
+    "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 20, "head_width": 64},
     "text_cfg": {"context_length": 64, "vocab_size": 680, "width": 96, "heads": 3, "layers": 2},
 }
-"""The architecture of the world in `customstudio.mini`, trained there."""
+"""The architecture of the world in `customstudio.mini`, trained there: a ResNet with attention
+pooling, as in OpenAI's RN50, learns shapes from far fewer pictures than a vision transformer."""
 MERGES = "merges.txt.gz"
 """A vocabulary of its own beside a network's tensors; without the file, OpenAI's."""
 _OWN = {"toy": TOY, "mini": MINI}
@@ -56,7 +57,7 @@ class Clip:
     def __init__(self, model: Any, device: str, precision: str, merges: Path | None = None) -> None:
         self._model, self._how, self._device = model, (device, precision), device
         self._tokenizer = tokenizer(int(model.context_length), merges)
-        size = int(model.visual.image_size[0])
+        size = int(np.ravel(model.visual.image_size)[0])
         self.transform = Transform(resize=size, crop=size)
         self.dim = int(model.text_projection.shape[1])
 
@@ -130,4 +131,6 @@ def tokenizer(context: int, merges: Path | None = None) -> SimpleTokenizer:
 
 
 def _blocks(model: Any) -> list[Any]:
-    return [*model.visual.transformer.resblocks, *model.transformer.resblocks]
+    """The transformers' blocks; a ResNet has none."""
+    visual = getattr(model.visual, "transformer", None)
+    return [*(visual.resblocks if visual else ()), *model.transformer.resblocks]
