@@ -42,3 +42,15 @@ class Card(Record):
     open_points: tuple[OpenPoint, ...] = ()
     differs: str = ""
     """Where we knowingly do otherwise than the paper."""
+
+
+SAMPLING = {
+    "sampling_steps": "CustomVideo: DPM-Solver, 50",
+    "guidance": "ours: the default of diffusers' pipeline; the paper does not state it",
+    "negative_prompt": "ours: none",
+    "high_resolution": "ours",
+    "xl_steps": "CustomVideo: 30",
+    "xl_strength": "ours: the default of diffusers' pipeline",
+    "xl_guidance": "ours: the default of diffusers' pipeline",
+}
+"""Where the settings of sampling come from, which methods on zeroscope share."""

@@ -1,0 +1,64 @@
+"""Low-rank adapters in the UNet's spatial attention, by peft; taken out again without a trace.
+
+Hu et al., "LoRA", ICLR 2022, arXiv:2106.09685: W + (alpha / r) B A, B zero at the start. diffusers'
+own loaders of adapters do not know `UNet3DConditionModel`, so they are put in directly.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+TARGETS = re.compile(r".*\battentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_(q|k|v|out\.0)")
+"""Queries, keys, values and outputs of the spatial attention layers."""
+NAME = "customstudio"
+
+
+@contextmanager
+def lora(
+    unet: Any, *, rank: int = 4, seed: int = 0, values: Mapping[str, Tensor] | None = None
+) -> Iterator[dict[str, torch.nn.Parameter]]:
+    """Adapters in the UNet for as long as this lasts, as peft's name -> parameter.
+
+    Args:
+        rank: r; alpha is the same, so that the adapter counts once.
+        seed: of A's first values.
+        values: set the adapters to these; the rank is theirs.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    if values:
+        rank = next(value.shape[0] for name, value in values.items() if "lora_A" in name)
+    trainable = {name for name, p in unet.named_parameters() if p.requires_grad}
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS.pattern)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        inject_adapter_in_model(config, unet, adapter_name=NAME)
+    try:
+        parameters = {n: p for n, p in unet.named_parameters() if ".lora_" in n}
+        if values:
+            if values.keys() != parameters.keys():
+                raise ValueError("adapters of another base: their names differ")
+            with torch.no_grad():
+                for name, value in values.items():
+                    parameters[name].copy_(value)
+        yield parameters
+    finally:
+        _take_out(unet)
+        for name, parameter in unet.named_parameters():
+            parameter.requires_grad_(name in trainable)
+
+
+def _take_out(unet: Any) -> None:
+    """Put the plain layers back where adapters were wrapped around them."""
+    for name, module in list(unet.named_modules()):
+        if hasattr(module, "base_layer"):
+            parent, _, child = name.rpartition(".")
+            setattr(unet.get_submodule(parent), child, module.base_layer)
+    # peft also leaves its configuration on the model.
+    for left in ("peft_config", "_hf_peft_config_loaded"):
+        if left in unet.__dict__:
+            delattr(unet, left)

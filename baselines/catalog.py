@@ -1,0 +1,67 @@
+"""The catalog of methods and base models: names only, nothing heavy is loaded."""
+
+from importlib import import_module
+from types import ModuleType
+
+from customstudio.baselines.bases.spec import BaseSpec
+from customstudio.baselines.card import Card
+from customstudio.baselines.options import Options
+from customstudio.errors import UserError, did_you_mean
+
+METHODS = ("customvideo",)
+"""A method is the module of its name: `CARD`, `DEFAULTS`, and `fit` and `generate`."""
+
+_BASES = {
+    "zeroscope-576w": "customstudio.baselines.bases.zeroscope",
+    "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
+}
+BASES = tuple(_BASES)
+
+
+def method(name: str) -> ModuleType:
+    """A method's module.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in METHODS:
+        raise UserError(
+            f"unknown method {name!r}",
+            where="the name of the method",
+            fix=did_you_mean(name, METHODS),
+        )
+    return import_module(f"customstudio.baselines.{name}")
+
+
+def card(name: str) -> Card:
+    """A method's card.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    declared: Card = method(name).CARD
+    return declared
+
+
+def defaults(name: str) -> Options:
+    """A method's options with their defaults.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    options: Options = method(name).DEFAULTS
+    return options
+
+
+def base(name: str) -> BaseSpec:
+    """A base model as published.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    if name not in _BASES:
+        raise UserError(
+            f"unknown base model {name!r}", where="--base", fix=did_you_mean(name, BASES)
+        )
+    specs: tuple[BaseSpec, ...] = import_module(_BASES[name]).SPECS
+    return next(spec for spec in specs if spec.id == name)

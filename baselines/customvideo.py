@@ -1,0 +1,230 @@
+"""CustomVideo: several subjects by pictures that hold them together, and control of attention.
+
+Wang et al., "CustomVideo: Customizing Text-to-Video Generation with Multiple Subjects",
+arXiv:2401.09962. The loss is L_recon + alpha * L_attn + L_prior; L_attn is its equation 2.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from customstudio.baselines.attention import AttentionLoss, attention_loss, recording
+from customstudio.baselines.card import SAMPLING, Card, OpenPoint
+from customstudio.baselines.collage import read_pictures
+from customstudio.baselines.examples import Example, instance, prior
+from customstudio.baselines.fitting import fitting
+from customstudio.baselines.parameters import Layers, Projections, projections
+from customstudio.baselines.prior import ClassImage, class_images
+from customstudio.baselines.sampling import Videos, sample
+from customstudio.baselines.seeds import choices, generator
+from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.tokens import columns, initial_rows
+from customstudio.baselines.training import TrainingOptions, denoising_errors, train
+from customstudio.baselines.tuned import Tuned
+from customstudio.suites.schema import Job
+
+
+class CustomVideoOptions(TrainingOptions, AttentionLoss):
+    """The defaults are the paper's where it states them (see the card)."""
+
+    compose: Literal["concat", "single", "both"] = "concat"
+    """All subjects in one picture, one subject a picture, or either at even odds."""
+    remove_background: bool = True
+    alpha: float = 0.2
+    """Weight of the attention loss; 0: none."""
+    levels: tuple[int, ...] = (3,)
+    """Resolutions that it acts on, 1 (the latents') to 4."""
+    attend: Literal["token", "token+noun"] = "token"
+    """Whose map is controlled: the learnable token's, or also that of the noun after it."""
+    train: Projections = "kv"
+    layers: Layers = "spatial+temporal"
+
+
+DEFAULTS = CustomVideoOptions()
+
+CARD = Card(
+    id="customvideo",
+    title="CustomVideo",
+    kind="reproduction",
+    paper="Wang et al., CustomVideo: Customizing Text-to-Video Generation with Multiple Subjects, "
+    "arXiv:2401.09962",
+    code_licence="Apache-2.0: written from the paper, no other code was used",
+    weights_licence="none of its own; what a fit produces is derived from zeroscope (CC BY-NC 4.0)",
+    base="zeroscope-576w",
+    trains="keys and values of all attn2 layers of the UNet (66 matrices), one token a subject",
+    settings={
+        **SAMPLING,
+        "steps": "paper: 500",
+        "batch": "paper: 2",
+        "rate": "paper: 4e-5",
+        "weight_decay": "paper: 1e-2, AdamW",
+        "augment": "paper: flips, crops and sizes; how often and how far is ours",
+        "start": "ours",
+        "prior_weight": "paper: 1.0",
+        "class_images": "paper: 200",
+        "class_images_by": "paper: for each subject",
+        "compose": "paper: concatenated; Table 2 has the ablation",
+        "remove_background": "paper: removed; Table 2 has the ablation",
+        "alpha": "paper: 0.2",
+        "levels": "paper: the third",
+        "eta": "paper: -1e-8",
+        "positive": "paper, equation 2; Table 2 has the ablation",
+        "negative": "paper, equation 2; Table 2 has the ablation",
+        "negative_area": "ours",
+        "norm": "ours",
+        "heads": "ours",
+        "mask_resize": "ours",
+        "attend": "ours",
+        "train": "paper, section 3.3: keys and values (its appendix: query and value)",
+        "layers": "paper, appendix: spatial and temporal layers",
+        "sampling_steps": "paper: DPM-Solver, 50",
+        "high_resolution": "paper: both are shown",
+        "xl_steps": "paper: 30",
+    },
+    open_points=(
+        OpenPoint(
+            question="Is equation 2 a sum or a mean over positions?",
+            choice="Mean: with the sum, alpha * L_attn would reach about 18 at level 3, against an "
+            "L_recon below 1.",
+            option="norm",
+        ),
+        OpenPoint(
+            question="Are heads and layers averaged before the square or after it?",
+            choice="Before: the map of a token is one map, as the paper draws it.",
+            option="heads",
+        ),
+        OpenPoint(
+            question="How is a mask brought to the size of a map?",
+            choice="Nearest pixel: the mask stays a mask.",
+            option="mask_resize",
+        ),
+        OpenPoint(
+            question="What can eta = -1e-8 do?",
+            choice="Next to nothing: fp16 cannot hold it, in float32 it moves a gradient by 1e-6 "
+            "of itself. It stays as stated. `negative=false` is the ablation: no loss outside.",
+            option="eta",
+        ),
+        OpenPoint(
+            question="Is all outside of a mask negative, or only the other subjects?",
+            choice="All of it, as the paper's target says.",
+            option="negative_area",
+        ),
+        OpenPoint(
+            question="Which projections: section 3.3 says key and value, the appendix query and "
+            "value; temporal cross-attention has no text to attend to in this UNet.",
+            choice="Key and value, of spatial and temporal layers. On single frames the temporal "
+            "keys get no gradient at all: only their values learn.",
+            option="train",
+        ),
+        OpenPoint(
+            question="What fills the removed background, and how are subjects laid out?",
+            choice="White; panels of one width, in the pair's order, each reference whole.",
+        ),
+        OpenPoint(
+            question="What prompt goes with a training picture?",
+            choice="'a <new1> cat and a <new2> dog'.",
+        ),
+        OpenPoint(
+            question="Where do the tokens start?",
+            choice="At rare words, as Custom Diffusion's public defaults do.",
+            option="start",
+        ),
+        OpenPoint(
+            question="Which model made the class images, from which prompts?",
+            choice="The base itself, one frame, from 200 prompts of our own; 20 of the paper's are "
+            "printed in its Table 7.",
+            option="class_images",
+        ),
+        OpenPoint(
+            question="Does batch 2 count the class images?",
+            choice="No: 2 pictures of the subjects and 2 class images.",
+            option="batch",
+        ),
+        OpenPoint(
+            question="Which guidance scale?",
+            choice="9.0, the default of diffusers' pipeline.",
+            option="guidance",
+        ),
+    ),
+    differs="Arithmetic is float32 (bfloat16 on request) where the paper trains in fp16.",
+)
+
+
+def fit(
+    bases: Bases, task: Task, options: CustomVideoOptions, on_step: Callable[[], None]
+) -> Tuned:
+    """Train keys and values of the cross-attention, and one token a subject, on one pair."""
+    model = bases.main
+    needs_masks = options.alpha > 0
+    pictures = read_pictures(
+        task.subjects, masks=needs_masks, remove_background=options.remove_background
+    )
+    size = (task.video.height, task.video.width)
+    priors: list[list[ClassImage]] = []
+    if options.prior_weight:
+        priors = [class_images(model, s, size, options) for s in task.subjects]
+    rows = initial_rows(model, [s.noun for s in task.subjects], options.start)
+    weights = projections(model.unet, options.train, options.layers)
+    rng = choices("fit", task.suite, task.pair)
+    noise = generator("fit", task.suite, task.pair)
+
+    def loss(step: int) -> Tensor:
+        shown = [who(task, options, rng) for _ in range(options.batch)]
+        ours = [instance(task, pictures, w, rng, augment=options.augment) for w in shown]
+        theirs = [prior(task, priors, w, rng) for w in shown] if priors else []
+        return step_loss(bases, ours, theirs, options, noise)
+
+    with fitting(model, rows, weights=weights) as state:
+        train([*weights.values(), state.embedding.rows], options, loss, on_step)
+        return state.outcome()
+
+
+def generate(
+    bases: Bases,
+    tuned: Tuned,
+    task: Task,
+    jobs: Sequence[Job],
+    options: CustomVideoOptions,
+    on_step: Callable[[], None],
+) -> Videos:
+    """The videos of jobs, from prompts with tokens."""
+    prompts = [job.prompt_with_tokens for job in jobs]
+    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+
+
+def step_loss(
+    bases: Bases,
+    ours: Sequence[Example],
+    theirs: Sequence[Example],
+    options: CustomVideoOptions,
+    noise: torch.Generator,
+) -> Tensor:
+    """L_recon + alpha * L_attn of the subjects' pictures, plus L_prior of the class images."""
+    model, examples = bases.main, [*ours, *theirs]
+    images = np.stack([example.image for example in examples])
+    prompts = [example.prompt for example in examples]
+    attended = options.levels if options.alpha else ()
+    with recording(model.unet, attended) as maps:
+        errors = denoising_errors(model, images, prompts, noise)
+    count = len(ours)
+    total = errors[:count].mean()
+    if theirs:
+        total = total + options.prior_weight * errors[count:].mean()
+    if attended:
+        masks = torch.from_numpy(np.stack([e.masks for e in ours])).float().to(model.device)
+        ids = model.token_ids(prompts[:count])
+        at = columns(ids, model, masks.shape[1], nouns=options.attend == "token+noun")
+        kept = {level: [m[:count] for m in layers] for level, layers in maps.items()}
+        latent = (masks.shape[2] // model.scale, masks.shape[3] // model.scale)
+        total = total + options.alpha * attention_loss(kept, at, masks, latent, options)
+    return total
+
+
+def who(task: Task, options: CustomVideoOptions, rng: np.random.Generator) -> list[int]:
+    """The subjects of one training picture."""
+    count = len(task.subjects)
+    together = options.compose == "concat" or (options.compose == "both" and rng.random() < 0.5)
+    return list(range(count)) if together else [int(rng.integers(count))]

@@ -1,0 +1,50 @@
+"""Which weights of the UNet a method trains, by name.
+
+Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2` attend from frame to
+frame (diffusers: `double_self_attention`), yet CustomVideo counts them among its cross-attentions.
+"""
+
+from typing import Any, Literal
+
+from torch import nn
+
+Projections = Literal["kv", "qv"]
+Layers = Literal["spatial", "spatial+temporal"]
+
+
+def cross_attention(unet: nn.Module, layers: Layers) -> dict[str, Any]:
+    """The `attn2` modules, by name: 16 spatial ones, and 17 temporal ones if asked for."""
+    return {
+        name: module
+        for name, module in unet.named_modules()
+        if name.endswith(".attn2") and (layers == "spatial+temporal" or not is_temporal(name))
+    }
+
+
+def projections(unet: nn.Module, which: Projections, layers: Layers) -> dict[str, nn.Parameter]:
+    """The weights of keys and values, or queries and values, by name."""
+    found = {}
+    for name, module in cross_attention(unet, layers).items():
+        for letter in which:
+            found[f"{name}.to_{letter}.weight"] = getattr(module, f"to_{letter}").weight
+    return found
+
+
+def is_temporal(name: str) -> bool:
+    """Whether a layer attends from frame to frame."""
+    return "temp_attentions" in name or name.startswith("transformer_in")
+
+
+def level(name: str, blocks: int = 4) -> int | None:
+    """The resolution that a layer works at: 1 is that of the latents, each next one its half.
+
+    >>> level("down_blocks.2.attentions.0.x"), level("up_blocks.3.x"), level("mid_block.x")
+    (3, 1, 4)
+    """
+    place, _, rest = name.partition(".")
+    number = rest.partition(".")[0]
+    if place == "mid_block":
+        return blocks
+    if place == "down_blocks":
+        return int(number) + 1
+    return blocks - int(number) if place == "up_blocks" else None

@@ -1,0 +1,88 @@
+"""Learnable tokens `<new1>`, `<new2>`, ...: rows beside the text encoder's own embedding.
+
+The encoder's embedding is left as it is: ids from its vocabulary on are looked up in rows of their
+own, so that an optimizer with weight decay cannot touch any other row.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from customstudio.baselines.bases.video_model import VideoModel
+
+TOKENS = tuple(f"<new{index}>" for index in range(1, 10))
+RARE = ("ktn", "pll", "ucd")
+"""Rare words that stand for no thing, as Custom Diffusion's public defaults name them."""
+
+
+class TokenRows(nn.Module):
+    """An embedding whose first ids are another's and whose last are its own rows."""
+
+    def __init__(self, base: nn.Module, rows: Float[Tensor, "tokens dim"], vocabulary: int) -> None:
+        super().__init__()
+        self.base = base
+        self.rows = nn.Parameter(rows.clone())
+        self.vocabulary = vocabulary
+
+    def forward(self, ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
+        """Embeddings of ids."""
+        learnt = ids >= self.vocabulary
+        own: Tensor = self.base(ids.masked_fill(learnt, 0))
+        new = self.rows[(ids - self.vocabulary).clamp(min=0).masked_fill(~learnt, 0)]
+        return torch.where(learnt[..., None], new.to(own.dtype), own)
+
+
+@contextmanager
+def token_rows(model: VideoModel, rows: Mapping[str, Tensor]) -> Iterator[TokenRows]:
+    """Let the text encoder know tokens, for as long as this lasts.
+
+    Args:
+        rows: token -> its embedding; `<new1>`, `<new2>`, ... without gaps.
+    """
+    names = TOKENS[: len(rows)]
+    if not rows or set(rows) != set(names):
+        raise ValueError(f"rows of {sorted(rows)}; expected {names}")
+    _teach(model)
+    base = model.text_encoder.get_input_embeddings()
+    stacked = torch.stack([rows[name].to(model.device) for name in names])
+    embedding = TokenRows(base, stacked, model.vocabulary)
+    model.text_encoder.set_input_embeddings(embedding)
+    try:
+        yield embedding
+    finally:
+        model.text_encoder.set_input_embeddings(base)
+
+
+def initial_rows(
+    model: VideoModel, nouns: Sequence[str], start: Literal["rare", "noun"]
+) -> dict[str, Tensor]:
+    """Where tokens start: at a rare word, or at their subject's noun (the mean of its pieces)."""
+    words = [RARE[i % len(RARE)] if start == "rare" else noun for i, noun in enumerate(nouns)]
+    return {token: _embedding(model, word) for token, word in zip(TOKENS, words, strict=False)}
+
+
+def columns(
+    ids: Int[Tensor, "batch tokens"], model: VideoModel, subjects: int, *, nouns: bool = False
+) -> Int[Tensor, "batch subjects tokens"]:
+    """1 where a position is the K-th subject's token, and at the piece after it for `nouns`."""
+    wanted = torch.arange(subjects, device=ids.device) + model.vocabulary
+    at = (ids[:, None, :] == wanted[None, :, None]).int()
+    return at | at.roll(1, dims=-1) if nouns else at
+
+
+def _embedding(model: VideoModel, words: str) -> Tensor:
+    ids = model.tokenizer(words, add_special_tokens=False, return_tensors="pt").input_ids[0]
+    weight: Tensor = model.text_encoder.get_input_embeddings().weight
+    return weight[ids.to(weight.device)].mean(0).detach().float().cpu()
+
+
+def _teach(model: VideoModel) -> None:
+    """Give the tokenizer the tokens, all at once, so that a token's id is always the same."""
+    model.tokenizer.add_tokens(list(TOKENS))
+    first = model.tokenizer.convert_tokens_to_ids(TOKENS[0])
+    if first != model.vocabulary:
+        raise ValueError(f"{TOKENS[0]} has id {first}, the embedding has {model.vocabulary} rows")

@@ -1,0 +1,100 @@
+"""The few lines that every fit shares: the noise-prediction loss, and a loop of AdamW.
+
+Ho et al., "Denoising diffusion probabilistic models", NeurIPS 2020, equation 14, in the latents of
+Rombach et al., CVPR 2022: the mean of || eps - eps_theta(z_t, t, c) ||^2, t uniform.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
+from torch import Tensor
+
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.sampling import SamplingOptions
+
+
+class TrainingOptions(SamplingOptions):
+    """How a fit is run."""
+
+    steps: int = 500
+    batch: int = 2
+    """Pictures of the subjects in a step; as many class images come with them."""
+    rate: float = 4e-5
+    """Learning rate of AdamW, constant."""
+    weight_decay: float = 1e-2
+    augment: bool = True
+    """Flip and scale the references (with a word for it in the prompt), masks with them."""
+    start: Literal["rare", "noun"] = "rare"
+    """Where tokens start: at a rare word, or at the subject's noun."""
+    prior_weight: float = 1.0
+    """Weight of prior preservation; 0: none."""
+    class_images: int = 200
+    """For each subject, made by the base itself."""
+    class_images_by: Literal["subject", "class"] = "subject"
+    """Two subjects of one noun have images of their own, or share them."""
+
+
+def denoising_errors(
+    model: VideoModel,
+    images: UInt8[NDArray[np.uint8], "batch height width 3"],
+    prompts: Sequence[str],
+    generator: torch.Generator,
+) -> Float[Tensor, " batch"]:
+    """The mean square error of the predicted noise, for each image as a video of one frame."""
+    from diffusers import DDPMScheduler
+
+    latents = model.encode_images(images, generator)
+    scheduler: Any = DDPMScheduler.from_config(model.schedule)
+    count = int(scheduler.config.num_train_timesteps)
+    t = torch.randint(count, (len(latents),), generator=generator).to(model.device)
+    noise = torch.randn(latents.shape, generator=generator).to(model.device)
+    noisy = scheduler.add_noise(latents, noise, t)
+    predicted = model.predict(noisy, t, model.encode_text(prompts))
+    return ((predicted - noise) ** 2).flatten(1).mean(1)
+
+
+def train(
+    parameters: Sequence[torch.nn.Parameter],
+    options: TrainingOptions,
+    loss: Callable[[int], Tensor],
+    on_step: Callable[[], None] = lambda: None,
+) -> list[float]:
+    """Run AdamW over a loss of the step's number; the losses, step by step.
+
+    Raises:
+        FloatingPointError: a loss is not finite.
+    """
+    optimizer = torch.optim.AdamW(
+        parameters, lr=options.rate, weight_decay=options.weight_decay, foreach=False
+    )
+    losses = []
+    with trainable(parameters):
+        for step in range(options.steps):
+            value = loss(step)
+            losses.append(float(value.detach()))
+            if not math.isfinite(losses[-1]):
+                raise FloatingPointError(f"the loss of step {step} is {losses[-1]}")
+            optimizer.zero_grad(set_to_none=True)
+            value.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            on_step()
+    return losses
+
+
+@contextmanager
+def trainable(parameters: Sequence[torch.nn.Parameter]) -> Iterator[None]:
+    """Let exactly these require gradients; afterwards they do not, and hold none."""
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(False)
+            parameter.grad = None

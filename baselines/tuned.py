@@ -1,0 +1,98 @@
+"""What a fit produces: the weights that changed and nothing else; saved, loaded, put on a base."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from customstudio.baselines.adapters import lora
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.tokens import token_rows
+from customstudio.errors import UserError
+from customstudio.files import write_bytes
+
+FORMAT = "customstudio-tuned-1"
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """The outcome of a fit; empty where a method trains nothing."""
+
+    weights: dict[str, Tensor] = field(default_factory=dict)
+    """Name of a parameter of the UNet -> its new value."""
+    rows: dict[str, Tensor] = field(default_factory=dict)
+    """Learnable token -> its embedding."""
+    lora: dict[str, Tensor] = field(default_factory=dict)
+    """Parameters of low-rank adapters in the UNet, as peft names them."""
+
+
+def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
+    """Write a fit as safetensors, whole or not at all, with notes in its header."""
+    from safetensors.torch import save as serialised
+
+    tensors = {f"unet.{name}": value for name, value in tuned.weights.items()}
+    tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
+    tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
+
+
+def load(path: Path) -> tuple[Tuned, dict[str, str]]:
+    """Read a fit and the notes of its header.
+
+    Raises:
+        UserError: it is not one of ours, or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    tuned = Tuned()
+    parts = {"unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora}
+    try:
+        with safe_open(path, framework="pt") as file:
+            notes: dict[str, str] = file.metadata() or {}
+            if notes.get("format") != FORMAT:
+                raise ValueError("not a file of fitted weights")
+            for key in file.keys():  # noqa: SIM118 - safe_open is not iterable
+                part, _, name = key.partition(".")
+                parts[part][name] = file.get_tensor(key).clone()
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        raise UserError(
+            f"fitted weights cannot be read: {error}", where=str(path), fix="remove it to fit again"
+        ) from error
+    return tuned, notes
+
+
+@contextmanager
+def applied(model: VideoModel, tuned: Tuned) -> Iterator[None]:
+    """A base with the outcome of a fit on it; afterwards it is as it was, bit for bit."""
+    with ExitStack() as stack:
+        if tuned.rows:
+            stack.enter_context(token_rows(model, tuned.rows))
+        stack.enter_context(replaced(model, tuned.weights))
+        if tuned.lora:
+            stack.enter_context(lora(model.unet, values=tuned.lora))
+        yield
+
+
+@contextmanager
+def replaced(model: VideoModel, weights: dict[str, Tensor]) -> Iterator[None]:
+    """Give parameters of the UNet new values; put the old ones back at the end."""
+    parameters = dict(model.unet.named_parameters())
+    unknown = weights.keys() - parameters.keys()
+    if unknown:
+        raise ValueError(f"the base has no {sorted(unknown)[0]!r}: fitted on another base")
+    before = {name: parameters[name].detach().clone() for name in weights}
+    try:
+        _copy(parameters, weights)
+        yield
+    finally:
+        _copy(parameters, before)
+
+
+@torch.no_grad()
+def _copy(parameters: dict[str, torch.nn.Parameter], values: dict[str, Tensor]) -> None:
+    for name, value in values.items():
+        parameters[name].copy_(value)

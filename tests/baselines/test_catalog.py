@@ -1,0 +1,53 @@
+"""Every listed method is declared in full; a file that is not listed is not forgotten."""
+
+from inspect import signature
+from pathlib import Path
+
+import pytest
+
+from customstudio.baselines import catalog
+from customstudio.errors import UserError
+
+SHARED = {
+    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "options",
+    "parameters", "prior", "sampling", "seeds", "task", "tokens", "training", "tuned",
+}  # fmt: skip
+
+
+def test_every_file_is_a_method_or_shared() -> None:
+    folder = Path(catalog.__file__).parent
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert files == SHARED | set(catalog.METHODS)
+
+
+@pytest.mark.parametrize("name", catalog.METHODS)
+def test_a_method_is_declared(name: str) -> None:
+    module, card, defaults = catalog.method(name), catalog.card(name), catalog.defaults(name)
+    assert card.id == name
+    options = set(type(defaults).model_fields)
+    assert set(card.settings) == options, "each option says where its default comes from"
+    assert all(place.strip() for place in card.settings.values())
+    assert {p.option for p in card.open_points} - {None} <= options
+    assert card.base == "none" or catalog.base(card.base)
+    assert list(signature(module.fit).parameters) == ["bases", "task", "options", "on_step"]
+    assert list(signature(module.generate).parameters) == [
+        "bases", "tuned", "task", "jobs", "options", "on_step",
+    ]  # fmt: skip
+    text = card.model_dump_json()
+    assert card.kind == "floor" or "arXiv:" in card.paper
+    assert "TODO" not in text
+
+
+@pytest.mark.parametrize("name", catalog.BASES)
+def test_a_base_is_declared(name: str) -> None:
+    base = catalog.base(name)
+    assert base.id == name
+    assert base.licence
+    assert base.gigabytes > 1
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(UserError, match="unknown method"):
+        catalog.method("custom_video")
+    with pytest.raises(UserError, match="unknown base"):
+        catalog.base("zeroscope")

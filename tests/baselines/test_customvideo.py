@@ -1,0 +1,167 @@
+"""CustomVideo: what trains, what it counts to at full size, what a fit leaves behind."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from customstudio.baselines import customvideo
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.collage import read_pictures
+from customstudio.baselines.customvideo import CustomVideoOptions
+from customstudio.baselines.examples import instance
+from customstudio.baselines.fitting import fitting
+from customstudio.baselines.options import override
+from customstudio.baselines.parameters import projections
+from customstudio.baselines.seeds import choices, generator
+from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.tokens import initial_rows
+from customstudio.baselines.training import trainable
+from customstudio.baselines.tuned import applied, load, save
+from customstudio.errors import UserError
+from tests.baselines.conftest import jobs, state
+
+FAST = CustomVideoOptions(steps=2, rate=1e-2, class_images=2, sampling_steps=2)
+
+
+def nothing() -> None:
+    """A progress that nobody watches."""
+
+
+@pytest.mark.parametrize(
+    ("which", "layers", "tensors", "millions"),
+    [
+        ("kv", "spatial", 32, 25.56),
+        ("kv", "spatial+temporal", 66, 50.87),
+        ("qv", "spatial", 32, 25.17),
+        ("qv", "spatial+temporal", 66, 50.48),
+    ],
+)
+def test_counts_at_full_size(which: str, layers: str, tensors: int, millions: float) -> None:
+    from diffusers import UNet3DConditionModel
+
+    with torch.device("meta"):
+        unet = UNet3DConditionModel()
+    found = projections(unet, which, layers)  # type: ignore[arg-type]
+    assert len(found) == tensors
+    assert sum(p.numel() for p in found.values()) / 1e6 == pytest.approx(millions, abs=0.011)
+
+
+def gradients(
+    model: VideoModel, task: Task, options: CustomVideoOptions
+) -> dict[str, float | None]:
+    """The largest gradient of every parameter after one backward pass; None: it has none."""
+    weights = projections(model.unet, options.train, options.layers)
+    rows = initial_rows(model, ["cat", "dog"], "rare")
+    pictures = read_pictures(task.subjects, masks=True, remove_background=True)
+    rng = choices("test")
+    ours = [instance(task, pictures, (0, 1), rng, augment=True) for _ in range(2)]
+    with fitting(model, rows, weights=weights) as fit:
+        parameters = [*weights.values(), fit.embedding.rows]
+        with trainable(parameters):
+            needs = {n for n, p in model.unet.named_parameters() if p.requires_grad}
+            assert needs == set(weights)
+            assert [n for n, p in model.text_encoder.named_parameters() if p.requires_grad] == [
+                "embeddings.token_embedding.rows"
+            ]
+            loss = customvideo.step_loss(Bases(model), ours, [], options, generator("test"))
+            loss.backward()  # type: ignore[no-untyped-call]
+            named = {**weights, "rows": fit.embedding.rows}
+            return {
+                name: None if p.grad is None else float(p.grad.abs().max())
+                for name, p in named.items()
+            }
+
+
+def test_what_trains(model: VideoModel, task: Task) -> None:
+    found = gradients(model, task, CustomVideoOptions())
+    assert len(found) == 67
+    for name, value in found.items():
+        temporal = "temp_attentions" in name or name.startswith("transformer_in")
+        if temporal and name.endswith("to_k.weight"):
+            assert value == 0.0, name  # softmax over one frame is 1, whatever the key
+        else:
+            assert value, name
+
+
+def test_the_attention_loss_alone_reaches_what_lies_before_it(
+    model: VideoModel, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = customvideo.denoising_errors
+    monkeypatch.setattr(customvideo, "denoising_errors", lambda *a: real(*a) * 0)
+    found = gradients(model, task, CustomVideoOptions())
+    assert found["rows"]
+    assert sum(bool(value) for name, value in found.items() if name != "rows") == 29
+
+
+def test_a_fit_changes_nothing_else(model: VideoModel, task: Task, tmp_path: Path) -> None:
+    before = state(model)
+    steps: list[int] = []
+    tuned = customvideo.fit(Bases(model), task, FAST, lambda: steps.append(1))
+    after = state(model)
+    assert len(steps) == 2
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert not any(p.requires_grad for p in model.unet.parameters())
+    assert len(tuned.weights) == 66
+    assert set(tuned.rows) == {"<new1>", "<new2>"}
+    moved = {n for n, value in tuned.weights.items() if not torch.equal(value, before[f"unet.{n}"])}
+    assert len(moved) == 66  # weight decay moves the temporal keys too
+    with applied(model, tuned):
+        on_it = state(model)
+    changed = {n for n in before if n in on_it and not torch.equal(before[n], on_it[n])}
+    assert changed == {f"unet.{name}" for name in tuned.weights}
+
+    save(tuned, tmp_path / "fit.safetensors", {"method": "customvideo"})
+    again, notes = load(tmp_path / "fit.safetensors")
+    assert notes["method"] == "customvideo"
+    for part in ("weights", "rows", "lora"):
+        ours, theirs = getattr(tuned, part), getattr(again, part)
+        assert ours.keys() == theirs.keys()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    videos = [
+        customvideo.generate(Bases(model), fit, task, jobs(task), FAST, nothing)
+        for fit in (tuned, again)
+    ]
+    assert videos[0].shape == (2, 3, 64, 64, 3)
+    assert np.array_equal(*videos)
+
+
+def test_a_fit_is_the_same_twice_and_depends_on_the_pair(model: VideoModel, task: Task) -> None:
+    first, second = (customvideo.fit(Bases(model), task, FAST, nothing) for _ in range(2))
+    assert all(torch.equal(first.rows[name], second.rows[name]) for name in first.rows)
+    elsewhere = Task(task.suite, "another", task.subjects, task.video)
+    other = customvideo.fit(Bases(model), elsewhere, FAST, nothing)
+    assert not torch.equal(first.rows["<new1>"], other.rows["<new1>"])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ["compose=single", "remove_background=false"],
+        ["compose=both", "prior_weight=0"],
+        ["train=qv", "layers=spatial", "levels=2+4"],
+        ["alpha=0", "augment=false", "start=noun", "class_images_by=class"],
+        ["attend=token+noun"],
+        ["high_resolution=true", "xl_steps=2"],
+    ],
+    ids=",".join,
+)
+def test_every_switch_runs(model: VideoModel, task: Task, changes: list[str]) -> None:
+    options = override(FAST.model_copy(update={"steps": 1}), changes)
+    bases = Bases(model, model if options.high_resolution else None)
+    tuned = customvideo.fit(bases, task, options, nothing)
+    video = customvideo.generate(bases, tuned, task, jobs(task, 1), options, nothing)
+    assert video.shape == (1, 3, *((112, 112) if options.high_resolution else (64, 64)), 3)
+
+
+def test_missing_masks_are_all_named(model: VideoModel, task: Task) -> None:
+    bare = [
+        s.__class__(s.id, s.noun, tuple(r.model_copy(update={"mask": None}) for r in s.references))
+        for s in task.subjects
+    ]
+    with pytest.raises(UserError) as caught:
+        customvideo.fit(Bases(model), Task("mini", "p", tuple(bare), task.video), FAST, nothing)
+    assert "pet_cat" in str(caught.value)
+    assert "pet_dog" in str(caught.value)

@@ -1,0 +1,135 @@
+"""The parts that methods share: collage, class prompts and images, tokens, adapters."""
+
+import numpy as np
+import pytest
+import torch
+
+from customstudio.baselines.adapters import lora
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.collage import Picture, collage, read_pictures
+from customstudio.baselines.examples import instance
+from customstudio.baselines.prior import class_images, class_prompts
+from customstudio.baselines.sampling import job_noise
+from customstudio.baselines.seeds import choices
+from customstudio.baselines.task import Task
+from customstudio.baselines.tokens import columns, initial_rows, token_rows
+from customstudio.baselines.training import TrainingOptions
+from tests.baselines.conftest import jobs, state
+
+
+@pytest.mark.parametrize("scale", [0.4, 1.0, 1.3])
+@pytest.mark.parametrize("size", [(64, 96), (90, 121)])
+def test_masks_go_with_their_pictures(task: Task, scale: float, size: tuple[int, int]) -> None:
+    """Blue is the first subject, red the second: their masks cover them, and little else."""
+    (cats, dogs) = read_pictures(task.subjects, masks=True, remove_background=True)
+    image, masks = collage([cats[0], dogs[0]], size, scale)
+    assert image.shape == (*size, 3)
+    blue = (image[..., 2] > 150) & (image[..., 0] < 100)
+    red = (image[..., 0] > 150) & (image[..., 2] < 100)
+    for colour, mask in ((blue, masks[0]), (red, masks[1])):
+        assert (colour & mask).sum() / (colour | mask).sum() > 0.85
+    assert not (masks[0] & masks[1]).any()
+    assert (image[~masks.any(0)] > 90).mean() > 0.9  # the grey background is gone
+
+
+def test_flips_move_masks_too() -> None:
+    picture = Picture(
+        np.zeros((8, 8, 3), np.uint8), np.tile(np.arange(8) < 3, (8, 1)).astype(np.bool_)
+    )
+    picture.image[picture.mask] = 200
+    image, masks = collage([Picture(picture.image[:, ::-1], picture.mask[:, ::-1])], (8, 8))
+    assert np.array_equal(image[..., 0] == 200, masks[0])
+    assert masks[0][:, 5:].all()
+
+
+def test_prompts_say_the_scale(task: Task) -> None:
+    pictures = read_pictures(task.subjects, masks=True, remove_background=True)
+    rng = choices("scales")
+    seen = {}
+    for _ in range(60):
+        example = instance(task, pictures, (0, 1), rng, augment=True)
+        word = example.prompt.split("a <new1>")[0]
+        seen.setdefault(word, []).append(int(example.masks.sum()))
+    assert set(seen) == {"", "very small ", "close up "}
+    assert max(seen["very small "]) < min(seen["close up "])
+    assert example.prompt.endswith("a <new1> cat and a <new2> dog")
+
+
+def test_class_prompts_are_two_hundred() -> None:
+    prompts = class_prompts("orange cat")
+    assert len(set(prompts)) == 200
+    assert all(prompt.startswith("an orange cat ") for prompt in prompts)
+
+
+def test_class_images_are_made_once(model: VideoModel, task: Task) -> None:
+    steps: list[int] = []
+    options = TrainingOptions(class_images=3, sampling_steps=2)
+    first, second = (
+        class_images(model, task.subjects[0], (64, 64), options, lambda: steps.append(1))
+        for _ in range(2)
+    )
+    assert len(steps) == 2
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(first, second, strict=True))
+    more = options.model_copy(update={"class_images": 5})
+    again = class_images(model, task.subjects[0], (64, 64), more)
+    assert np.array_equal(again[0].image, first[0].image)
+    assert len(again) == 5
+
+
+def test_tokens_have_rows_of_their_own(model: VideoModel) -> None:
+    before = state(model)
+    rows = initial_rows(model, ["cat", "dog"], "noun")
+    plain = model.encode_text(["a cat"])
+    with token_rows(model, rows) as embedding:
+        prompts = ["a <new1> cat and a <new2>dog", "a <NEW2> dog"]
+        at = columns(model.token_ids(prompts), model, 2)
+        assert at.sum(-1).tolist() == [[1, 1], [0, 1]]
+        # "a", token, then the noun's three letters
+        assert columns(model.token_ids(prompts), model, 2, nouns=True).sum(-1).tolist() == [
+            [2, 2],
+            [0, 2],
+        ]
+        assert torch.equal(model.encode_text(["a cat"]), plain)
+        one = model.encode_text(prompts)
+        with torch.no_grad():
+            embedding.rows[1] += 1
+        two = model.encode_text(prompts)
+        assert not torch.equal(one[1], two[1])
+        with pytest.raises(ValueError, match="cut"):
+            model.token_ids(["a" * 90 + " <new1> cat"])
+    after = state(model)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_adapters_start_as_nothing_and_leave_no_trace(model: VideoModel) -> None:
+    before, names = state(model), [n for n, _ in model.unet.named_modules()]
+    noisy, t = torch.randn(1, 4, 2, 8, 8), torch.tensor([9])
+    text = model.encode_text(["a cat"])
+    plain = model.predict(noisy, t, text)
+    with lora(model.unet, rank=4) as adapters:
+        assert torch.equal(model.predict(noisy, t, text), plain)
+        assert {name for name, p in model.unet.named_parameters() if p.requires_grad} == set(
+            adapters
+        )
+        assert not any("temp" in name or "transformer_in" in name for name in adapters)
+        with torch.no_grad():
+            for parameter in adapters.values():
+                parameter += 0.1
+        changed = model.predict(noisy, t, text)
+        values = {name: p.detach().clone() for name, p in adapters.items()}
+    assert not torch.equal(changed, plain)
+    with lora(model.unet, values=values):
+        assert torch.equal(model.predict(noisy, t, text), changed)
+    assert torch.equal(model.predict(noisy, t, text), plain)
+    assert names == [n for n, _ in model.unet.named_modules()]
+    after = state(model)
+    assert before.keys() == after.keys()
+    assert not any(p.requires_grad for p in model.unet.parameters())
+
+
+def test_noise_is_of_the_job_alone(task: Task) -> None:
+    first, second = jobs(task)
+    shape = (4, 3, 8, 8)
+    assert torch.equal(job_noise("mini", first, shape), job_noise("mini", first, shape))
+    assert not torch.equal(job_noise("mini", first, shape), job_noise("mini", second, shape))
+    assert not torch.equal(job_noise("mini", first, shape), job_noise("other", first, shape))
