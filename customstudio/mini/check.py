@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Literal
 
 from customstudio.errors import UserError
-from customstudio.weights.networks import Network, WeightFile
+from customstudio.weights.networks import EMBEDDED, Network, WeightFile
 from customstudio.weights.store import Located
 
-WEIGHTS = Path(__file__).with_name("weights")
+WEIGHTS = EMBEDDED
 """The networks of this package, a folder each."""
 HELD_OUT = 1_500_000
 """Seeds of the identities of these checks: from here on, no training and no suite has them."""
