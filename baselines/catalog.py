@@ -8,7 +8,15 @@ from customstudio.baselines.card import Card
 from customstudio.baselines.options import Options
 from customstudio.errors import UserError, did_you_mean
 
-METHODS = ("customvideo",)
+METHODS = (
+    "customvideo",
+    "dreambooth",
+    "custom_diffusion",
+    "textual_inversion",
+    "lora",
+    "untuned",
+    "static_reference",
+)
 """A method is the module of its name: `CARD`, `DEFAULTS`, and `fit` and `generate`."""
 
 _BASES = {

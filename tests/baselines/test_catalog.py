@@ -10,7 +10,8 @@ from customstudio.errors import UserError
 
 SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "options",
-    "parameters", "prior", "sampling", "seeds", "task", "tokens", "training", "tuned",
+    "parameters", "prior", "reconstruction", "sampling", "seeds", "task", "tokens", "training",
+    "tuned",
 }  # fmt: skip
 
 

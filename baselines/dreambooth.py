@@ -1,0 +1,94 @@
+"""DreamBooth with low-rank adapters: a rare word for each subject, and prior preservation.
+
+Ruiz et al., "DreamBooth", CVPR 2023, arXiv:2208.12242; low-rank and on zeroscope as the baseline of
+CustomVideo, arXiv:2401.09962.
+"""
+
+from collections.abc import Callable, Sequence
+
+from customstudio.baselines.card import SAMPLING, Card, OpenPoint
+from customstudio.baselines.fitting import fitting
+from customstudio.baselines.reconstruction import reconstruction
+from customstudio.baselines.sampling import Videos, sample
+from customstudio.baselines.seeds import seed_of
+from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.tokens import initial_rows
+from customstudio.baselines.training import TrainingOptions, train
+from customstudio.baselines.tuned import Tuned
+from customstudio.suites.schema import Job
+
+
+class DreamBoothOptions(TrainingOptions):
+    """Of the baseline in CustomVideo, where it states them."""
+
+    steps: int = 1000
+    rate: float = 4e-4
+    rank: int = 4
+    """Of the adapters, on queries, keys, values and outputs of the spatial attention."""
+
+
+DEFAULTS = DreamBoothOptions()
+
+CARD = Card(
+    id="dreambooth",
+    title="DreamBooth (LoRA)",
+    kind="port",
+    paper="Ruiz et al., DreamBooth, CVPR 2023, arXiv:2208.12242; settings of the baseline in "
+    "CustomVideo, arXiv:2401.09962",
+    code_licence="Apache-2.0: written from the paper, no other code was used",
+    weights_licence="none of its own; what a fit produces is derived from zeroscope (CC BY-NC 4.0)",
+    base="zeroscope-576w",
+    trains="low-rank adapters of the UNet's spatial attention; words stay as they are",
+    settings={
+        **SAMPLING,
+        "steps": "CustomVideo: 1000",
+        "batch": "CustomVideo: 2",
+        "rate": "CustomVideo: 4e-4",
+        "weight_decay": "CustomVideo: 1e-2, AdamW",
+        "augment": "ours: as for CustomVideo",
+        "start": "DreamBooth: a rare word; here it is not trained",
+        "prior_weight": "DreamBooth, equation 2: 1.0",
+        "class_images": "CustomVideo: 200",
+        "class_images_by": "ours",
+        "rank": "CustomVideo: 4",
+    },
+    open_points=(
+        OpenPoint(
+            question="Which layers have adapters?",
+            choice="Queries, keys, values and outputs of both attentions of the spatial layers.",
+        ),
+        OpenPoint(
+            question="How does one fit learn two subjects?",
+            choice="Each picture of a step shows one subject, chosen at random, with its own word.",
+        ),
+        OpenPoint(
+            question="Which base model did CustomVideo's run of DreamBooth have?",
+            choice="It does not say; zeroscope, as CustomVideo itself.",
+        ),
+    ),
+    differs="DreamBooth trains all weights, of Imagen; this is its low-rank form.",
+)
+
+
+def fit(bases: Bases, task: Task, options: DreamBoothOptions, on_step: Callable[[], None]) -> Tuned:
+    """Train adapters on pictures of each subject, which go by rare words."""
+    model = bases.main
+    loss = reconstruction(bases, task, options)
+    rows = initial_rows(model, [subject.noun for subject in task.subjects], options.start)
+    seed = seed_of("adapters", task.suite, task.pair)
+    with fitting(model, rows, rank=options.rank, seed=seed) as state:
+        train([*state.adapters.values()], options, loss, on_step)
+        return state.outcome()
+
+
+def generate(
+    bases: Bases,
+    tuned: Tuned,
+    task: Task,
+    jobs: Sequence[Job],
+    options: DreamBoothOptions,
+    on_step: Callable[[], None],
+) -> Videos:
+    """The videos of jobs, from prompts with the rare words."""
+    prompts = [job.prompt_with_tokens for job in jobs]
+    return sample(bases, tuned, task, jobs, prompts, options, on_step)

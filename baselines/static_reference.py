@@ -1,0 +1,67 @@
+"""A still video of the references, side by side: a copy and nothing more.
+
+A floor for copy-and-paste: its likeness is the references' own, its motion is none, and its prompt
+is not followed.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from customstudio.baselines.card import Card
+from customstudio.baselines.collage import collage, read_pictures
+from customstudio.baselines.options import Options
+from customstudio.baselines.sampling import Videos
+from customstudio.baselines.seeds import choices
+from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.tuned import Tuned
+from customstudio.suites.schema import Job
+
+
+class StaticOptions(Options):
+    """What the still shows."""
+
+    remove_background: bool = False
+    """White outside the masks."""
+
+
+DEFAULTS = StaticOptions()
+
+CARD = Card(
+    id="static_reference",
+    title="Static reference",
+    kind="floor",
+    paper="none: the likeness that a copy of the references has",
+    code_licence="Apache-2.0",
+    weights_licence="none",
+    base="none",
+    trains="nothing",
+    settings={"remove_background": "ours"},
+)
+
+
+def fit(bases: Bases, task: Task, options: StaticOptions, on_step: Callable[[], None]) -> Tuned:
+    """Nothing to fit."""
+    return Tuned()
+
+
+def generate(
+    bases: Bases,
+    tuned: Tuned,
+    task: Task,
+    jobs: Sequence[Job],
+    options: StaticOptions,
+    on_step: Callable[[], None],
+) -> Videos:
+    """One reference of each subject, chosen by the job, in every frame."""
+    pictures = read_pictures(
+        task.subjects, masks=False, remove_background=options.remove_background
+    )
+    size = (task.video.height, task.video.width)
+    stills = []
+    for job in jobs:
+        rng = choices("still", task.suite, job.pair, job.prompt_id, job.seed)
+        still, _ = collage([own[int(rng.integers(len(own)))] for own in pictures], size)
+        stills.append(np.repeat(still[None], task.video.frames, axis=0))
+        on_step()
+    return np.stack(stills)
