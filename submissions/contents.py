@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,8 +76,10 @@ def check_contents(contents: Contents) -> list[Finding]:
     return findings
 
 
-def read_folder(folder: Path) -> Contents:
+def read_folder(folder: Path, *, beside: Collection[str] = ()) -> Contents:
     """Read a submission's folder; links, pipes and other files are refused, not followed.
+
+    Files whose names are in `beside` may be there, and are not read.
 
     Raises:
         UserError: not a folder, or it holds anything but the five files.
@@ -90,6 +92,7 @@ def read_folder(folder: Path) -> Contents:
             where=str(folder),
             fix="give the folder, or the .zip, that `customstudio submit --save` wrote",
         ) from error
+    names = [name for name in names if name not in beside]
     others = [name for name in names if name not in FILES]
     if others:
         raise UserError(

@@ -1,0 +1,298 @@
+"""A store of submissions in a folder: bundles by their id, and one SQLite file as their index.
+
+A bundle is staged, synced and renamed while the index's only right to write is held; then the index
+takes it in. Whatever is killed when, the next start finds either nothing or a whole bundle, and
+takes that in.
+"""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from customstudio.errors import UserError, raise_all
+from customstudio.records import Record
+from customstudio.submissions import events as signing
+from customstudio.submissions.contents import Contents, check_contents, read_folder
+from customstudio.submissions.disk import clear, lock, staged, sync
+from customstudio.submissions.entries import (
+    Entry,
+    Listed,
+    add_entry,
+    check_claims,
+    entry_of,
+    read_entry,
+)
+from customstudio.submissions.events import Event, read_maintainers
+from customstudio.submissions.gate import Checked, check
+from customstudio.submissions.index import Index, add_event, broken_chain, events_of
+from customstudio.submissions.keys import Key
+
+EVENTS = "events.json"
+"""Beside the five files of a bundle: the signed events with which it came."""
+_ID = re.compile(r"[0-9a-f]{64}")
+_EVENTS = TypeAdapter(tuple[Event, ...])
+
+
+class Published(Record):
+    """What publishing came to."""
+
+    entry: Entry
+    new: bool
+    """False: it was there already."""
+
+
+class Store:
+    """Submissions in a folder; any number of processes may use it at once."""
+
+    def __init__(self, root: Path, *, gate: Callable[[Contents], Checked] = check) -> None:
+        """Open a store, make it where there is none, and mend what a crash left."""
+        self.root, self.gate = Path(root), gate
+        self.bundles, self.staging = self.root / "bundles", self.root / "staging"
+        self.index = Index(self.root / "index.sqlite")
+        self.alarms: list[str] = []
+        """What a person should look at; found by `reconcile`."""
+        try:
+            for folder in (self.bundles, self.staging):
+                folder.mkdir(parents=True, exist_ok=True)
+            with lock(self.root):
+                self.index.create()
+            self.maintainers = read_maintainers(self.root / "maintainers.txt")
+            self.reconcile()
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(
+                f"cannot open the store: {error}",
+                where=str(self.root),
+                fix="give a folder on a local disk that you may write to",
+            ) from error
+
+    def publish(self, contents: Contents, key: Key) -> Published:
+        """Take in a submission, or find that it is there already.
+
+        Raises:
+            UserError: what the gate found, all of it; not the owner's key; another owner's name;
+                withdrawn before; no room.
+        """
+        try:
+            return self._publish(contents, key)
+        except (OSError, sqlite3.Error) as error:
+            raise UserError(
+                f"cannot write to the store: {error}",
+                where=str(self.root),
+                fix="make room or wait, and run the same command again: it does nothing twice",
+            ) from error
+
+    def _publish(self, contents: Contents, key: Key) -> Published:
+        raise_all([finding.error() for finding in check_contents(contents)])
+        with self.index.reading() as db:
+            known = self._known(db, contents.id)
+        if known is not None:
+            return Published(entry=known, new=False)
+        checked = self.gate(contents)
+        raise_all([finding.error() for finding in checked.verdict.findings])
+        entry = entry_of(checked, contents.bytes)
+        if entry.owner != key.public:
+            raise UserError(
+                "the submission is another owner's", where=contents.id, fix="use the owner's key"
+            )
+        events = _opening(entry, key)
+        with self.index.reading() as db:
+            check_claims(db, entry)
+        files = {**contents.files, EVENTS: _EVENTS.dump_json(events)}
+        with staged(self.staging, files) as folder, self.index.writing() as db:
+            known = self._known(db, entry.id)
+            if known is not None:
+                return Published(entry=known, new=False)
+            check_claims(db, entry)
+            if not (self.bundles / entry.id).exists():
+                os.rename(folder, self.bundles / entry.id)
+                sync(self.bundles)
+            return Published(entry=self._take_in(db, entry, checked, events), new=True)
+
+    def withdraw(self, submission: str, key: Key, about: str | None = None) -> bool:
+        """Leave a tombstone in place of a submission; False if there is one already.
+
+        Raises:
+            UserError: no such submission, or not the owner's (or a maintainer's) key.
+        """
+        entry = self.entry(submission).entry
+        return self.append(
+            signing.signed(key, "withdrawn", submission, entry.protocol, about=about)
+        )
+
+    def append(self, event: Event) -> bool:
+        """Add a signed event; False if it is there already.
+
+        Raises:
+            UserError: a forged signature, somebody who may not say so, no such submission.
+        """
+        entry = self.entry(event.submission).entry
+        allowed = signing.may(event, entry.owner, self.maintainers)
+        allowed &= event.kind not in signing.OPENING and event.protocol == entry.protocol
+        if not (allowed and event.is_signed()):
+            raise UserError(
+                f"the event {event.kind!r} is not signed by one who may say so",
+                where=f"submission {event.submission}",
+                fix="the owner may withdraw; all else is for maintainers (docs/submissions.md)",
+            )
+        with self.index.writing() as db:
+            return add_event(db, event)
+
+    def submissions(self) -> list[Listed]:
+        """All submissions, withdrawn ones too, in the order in which they came."""
+        with self.index.reading() as db:
+            rows = db.execute("SELECT document FROM entries ORDER BY number").fetchall()
+            events: dict[str, list[Event]] = {}
+            for event in events_of(db):
+                events.setdefault(event.submission, []).append(event)
+        entries = [Entry.model_validate_json(document) for (document,) in rows]
+        return [self._listed(entry, events.get(entry.id, [])) for entry in entries]
+
+    def entry(self, submission: str) -> Listed:
+        """One submission, by its id or the beginning of it (eight digits or more).
+
+        Raises:
+            UserError: there is none, or there are several.
+        """
+        with self.index.reading() as db:
+            whole = _whole_id(db, submission)
+            entry = read_entry(db, whole) if whole else None
+            events = events_of(db, whole) if whole else []
+        if entry is None:
+            raise UserError(
+                "no such submission in the store",
+                where=f"{submission[:80]!a} in {self.root}",
+                fix="see `customstudio submissions list`",
+            )
+        return self._listed(entry, events)
+
+    def events(self, submission: str) -> list[Event]:
+        """The events of a submission; those that are forged are left out."""
+        entry = self.entry(submission).entry
+        with self.index.reading() as db:
+            return [event for event in events_of(db, entry.id) if self._counts(event, entry)]
+
+    def contents(self, submission: str) -> Contents:
+        """The five files of a submission, with their hashes checked.
+
+        Raises:
+            UserError: no such submission, or its files are not those that were published.
+        """
+        entry = self.entry(submission).entry
+        contents = self._read(self.bundles / entry.id)
+        problems = [finding.error() for finding in check_contents(contents)]
+        if contents.id != entry.id:
+            problems.append(
+                UserError(
+                    "the files are not those that were published",
+                    where=str(self.bundles / entry.id),
+                    fix="bring them back from a backup",
+                )
+            )
+        raise_all(problems)
+        return contents
+
+    def reconcile(self) -> None:
+        """Take in whole bundles that the index lacks, and clear what was left half done."""
+        self.alarms = []
+        clear(self.staging)
+        with self.index.reading() as db:
+            stored = self._stored(db)
+            strange = [str(number) for number in broken_chain(db)]
+        if strange:
+            self.alarms.append(f"somebody wrote into the events: numbers {', '.join(strange)}")
+        there = {name for name in os.listdir(self.bundles) if _ID.fullmatch(name)}
+        self.alarms += [f"the files of {name} are missing" for name in sorted(stored - there)]
+        if there - stored:
+            with self.index.writing() as db:
+                for name in sorted(there - self._stored(db)):
+                    self._recover(db, name)
+
+    def _recover(self, db: sqlite3.Connection, name: str) -> None:
+        folder = self.bundles / name
+        try:
+            contents = self._read(folder)
+            checked = self.gate(contents)
+            raise_all([finding.error() for finding in checked.verdict.findings])
+            entry = entry_of(checked, contents.bytes)
+            events = _EVENTS.validate_json((folder / EVENTS).read_bytes(), strict=True)
+            if contents.id != name or not _opens(events, entry):
+                raise ValueError("its events are not the owner's")
+            self._take_in(db, entry, checked, events)
+        except (UserError, OSError, ValueError) as error:
+            refused = self.root / "refused"
+            refused.mkdir(exist_ok=True)
+            os.rename(folder, refused / f"{name}-{time.time_ns()}")
+            self.alarms.append(f"{name} was set aside in {refused}: {error}")
+
+    def _take_in(
+        self,
+        db: sqlite3.Connection,
+        entry: Entry,
+        checked: Checked,
+        events: tuple[Event, ...],
+    ) -> Entry:
+        entry = add_entry(db, entry, checked)
+        for event in events:
+            add_event(db, event)
+        return entry
+
+    def _known(self, db: sqlite3.Connection, submission: str) -> Entry | None:
+        entry = read_entry(db, submission)
+        if entry is not None and self._listed(entry, events_of(db, submission)).state.withdrawn:
+            raise UserError(
+                "this submission has been withdrawn",
+                where=submission,
+                fix="what is withdrawn stays so: submit a new run",
+            )
+        return entry
+
+    def _listed(self, entry: Entry, events: list[Event]) -> Listed:
+        counting = [event for event in events if self._counts(event, entry)]
+        return Listed(entry=entry, state=signing.state(counting))
+
+    def _counts(self, event: Event, entry: Entry) -> bool:
+        return (
+            event.submission == entry.id
+            and event.protocol == entry.protocol
+            and signing.may(event, entry.owner, self.maintainers)
+            and event.is_signed()
+        )
+
+    def _stored(self, db: sqlite3.Connection) -> set[str]:
+        return {name for (name,) in db.execute("SELECT id FROM entries")}
+
+    def _read(self, folder: Path) -> Contents:
+        return read_folder(folder, beside=(EVENTS,))
+
+
+def _opening(entry: Entry, key: Key) -> tuple[Event, ...]:
+    events = [
+        signing.signed(key, "received", entry.id, entry.protocol),
+        signing.signed(key, "published", entry.id, entry.protocol),
+    ]
+    if entry.supersedes:
+        events.append(
+            signing.signed(key, "superseded", entry.supersedes, entry.protocol, other=entry.id)
+        )
+    return tuple(events)
+
+
+def _opens(events: tuple[Event, ...], entry: Entry) -> bool:
+    wanted = [("received", entry.id), ("published", entry.id)]
+    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
+    told = [(event.kind, event.submission) for event in events]
+    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
+
+
+def _whole_id(db: sqlite3.Connection, submission: str) -> str | None:
+    if not re.fullmatch(r"[0-9a-f]{8,64}", submission):
+        return None
+    rows = db.execute(
+        "SELECT id FROM entries WHERE id >= ? AND id < ? LIMIT 2", (submission, submission + "g")
+    ).fetchall()
+    return str(rows[0][0]) if len(rows) == 1 else None
