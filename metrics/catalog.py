@@ -135,6 +135,13 @@ PROTOCOLS = {
             options={"flow.keep_padding": True, "aesthetic.no_antialias": True},
         ),
         Protocol(
+            id="mini-v1",
+            about="mini: networks of the embedded world, not comparable with official scores",
+            metrics=tuple(m for m in METRICS if m not in ("subject_dino", "aesthetic_quality")),
+            networks={role: f"mini-{role}" for role in ("clip", "dino", "faces", "flow")},
+            official=False,
+        ),
+        Protocol(
             id="toy-v0",
             about="tiny untrained networks: shows that everything runs; its numbers mean nothing",
             metrics=METRICS,

@@ -9,8 +9,20 @@ import typer
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the demo.")] = Path("runs/demo"),
 ) -> None:
-    """Render a small set of videos, evaluate it with untrained toy networks, write the report."""
-    from customstudio.cli.results import print_run
-    from customstudio.evaluation.demo import demo as render_and_score
+    """Evaluate three sources of videos of the embedded world, and compare them."""
+    from customstudio.cli.console import console
+    from customstudio.cli.progress import RichProgress
+    from customstudio.cli.results import print_differences, print_run
+    from customstudio.evaluation.compare import compare
+    from customstudio.mini.demo import NOTE, SOURCES
+    from customstudio.mini.demo import demo as render_and_score
 
-    print_run(render_and_score(out))
+    runs = render_and_score(out, RichProgress())
+    for run, (source, (_, _, about)) in zip(runs, SOURCES.items(), strict=True):
+        console.print(f"\n{source}: {about}", style="bold", markup=False)
+        print_run(run)
+    keys = ["dino_i", "subject_presence.together", "identity_margin.least", "copy_paste.most"]
+    console.print("\nfaulty sources against the truth", style="bold")
+    for faulty in runs[1:]:
+        print_differences(compare([runs[0].path, faulty.path], keys))
+    console.print(f"\n{NOTE}", markup=False)

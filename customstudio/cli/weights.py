@@ -26,7 +26,8 @@ def list_networks() -> None:
         for file in network.files:
             published = file.published or ("random" if network.toy else "unrecorded")
             console.print(
-                f"  file     {file.name}  {file.size}  SHA-256 {published}  {file.origin}",
+                f"  file     {file.name}  {file.size}  SHA-256 {published}  "
+                + ("comes with the package" if network.embedded else file.origin),
                 markup=False,
             )
 

@@ -33,7 +33,7 @@ def fetch(
         UserError: unknown ids, no way to a source, or bytes that are not the published ones.
     """
     chosen = find(store.networks, ids) if ids else list(store.networks.values())
-    wanted = [n for n in chosen if not n.toy and store.missing(n)]
+    wanted = [n for n in chosen if not (n.toy or n.embedded) and store.missing(n)]
     for network in wanted:
         _refuse_random(store, network)
         announce(f"{network.id}: {network.title}; licence: {network.licence}")

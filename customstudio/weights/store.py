@@ -105,21 +105,25 @@ class Store:
             if expected and not digest.startswith(expected):
                 problems.append(_mismatch(path, expected, digest, published=bool(file.published)))
             statuses.append(_status(file, path, digest, expected))
-        status: Status = "random" if network.toy else min(statuses, key=_WORST.index)
+        status: Status = (
+            "random" if network.toy else min(statuses, key=_WORST.index, default="official")
+        )
         if network.embedded and status == "official":
             status = "embedded"
         return Located(network, files, digests, status), problems
 
     def _missing_error(self, absent: dict[str, list[WeightFile]]) -> UserError:
         lines = [
-            f"{self.directory / name / file.name} ({file.size})"
+            f"{self.path(self.networks[name], file)} ({file.size})"
             for name, files in absent.items()
             for file in files
         ]
         toys = [name for name in absent if self.networks[name].toy]
-        real = [name for name in absent if name not in toys]
+        embedded = [name for name in absent if self.networks[name].embedded]
+        real = [name for name in absent if name not in (*toys, *embedded)]
         option = f" --weights-dir {self.directory}" if self.explicit else ""
         commands = [f"customstudio weights fetch {' '.join(real)}{option}"] if real else []
+        commands += ["install customstudio again: these come with it"] if embedded else []
         commands += [f"customstudio weights random --toy --to {self.directory}"] if toys else []
         return UserError(
             f"weights are missing: {len(lines)} file(s) of {len(absent)} network(s)",

@@ -3,10 +3,13 @@
 import pytest
 
 from customstudio.metrics import catalog
-from customstudio.weights.networks import manifest
+from customstudio.weights.networks import EMBEDDED, manifest
+from customstudio.weights.store import Store
 
 NETWORKS = manifest()
-OFFICIAL = [network for network in NETWORKS.values() if not network.toy]
+REAL = [network for network in NETWORKS.values() if not network.toy]
+OFFICIAL = [network for network in REAL if not network.embedded]
+EMBEDDED_ONES = [network for network in REAL if network.embedded]
 
 
 def test_every_network_of_a_protocol_is_there_and_of_the_right_kind() -> None:
@@ -17,8 +20,10 @@ def test_every_network_of_a_protocol_is_there_and_of_the_right_kind() -> None:
 
 def test_used_by_is_what_the_catalog_says() -> None:
     roles = {metric: catalog.roles(catalog.features([metric])) for metric in catalog.METRICS}
-    for network in OFFICIAL:
+    for network in REAL:
         users = {metric for metric, needed in roles.items() if network.kind in needed}
+        if network.embedded:  # one protocol alone
+            users &= set(catalog.PROTOCOLS["mini-v1"].metrics)
         assert set(network.used_by) == users, network.id
 
 
@@ -49,3 +54,19 @@ def test_sizes_said_to_be_torchvisions_are(network) -> None:
     enum, _, member = name.partition(".")
     mebibytes = getattr(getattr(import_module(module), enum), member).meta["_file_size"]
     assert file.megabytes == pytest.approx(mebibytes * 2**20 / 1e6, abs=0.06)
+
+
+def test_embedded_networks_are_the_files_of_the_package(tmp_path) -> None:
+    located = Store(tmp_path).locate([network.id for network in EMBEDDED_ONES])
+    assert {network.status for network in located.values()} == {"embedded"}
+    listed = {EMBEDDED / n.id / file.name for n in EMBEDDED_ONES for file in n.files}
+    assert {path for path in EMBEDDED.rglob("*") if path.is_file()} == listed
+    total = sum(path.stat().st_size for path in listed)
+    assert total < 10e6  # 25 MB together with the generators to come
+
+
+def test_other_weights_than_the_packages_say_so(tmp_path) -> None:
+    (tmp_path / "mini-dino").mkdir()
+    shipped = (EMBEDDED / "mini-dino" / "model.safetensors").read_bytes()
+    (tmp_path / "mini-dino" / "model.safetensors").write_bytes(shipped + b" ")
+    assert Store(tmp_path).locate(["mini-dino"])["mini-dino"].status == "unofficial"
