@@ -3,9 +3,10 @@
 import io
 import struct
 import zipfile
+from pathlib import Path
 
 from customstudio.errors import UserError
-from customstudio.submissions.contents import LIMITS, Contents
+from customstudio.submissions.contents import LIMITS, Contents, read_bounded
 from customstudio.submissions.findings import shown
 from customstudio.submissions.schema import FILES
 
@@ -26,6 +27,22 @@ def pack(contents: Contents) -> bytes:
             entry.external_attr = 0o100644 << 16
             archive.writestr(entry, contents.files[name])
     return buffer.getvalue()
+
+
+def read_archive(path: Path) -> Contents:
+    """Read a submission from a zip file.
+
+    Raises:
+        UserError: it cannot be read, or is not what `pack` writes.
+    """
+    try:
+        return unpack(read_bounded(path, MOST_BYTES), place=str(path))
+    except OSError as error:
+        raise UserError(
+            f"cannot read the submission: {error.strerror}",
+            where=str(path),
+            fix="give the .zip that `customstudio submit --save` wrote",
+        ) from error
 
 
 def unpack(data: bytes, place: str = "the archive") -> Contents:

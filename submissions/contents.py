@@ -100,10 +100,15 @@ def read_folder(folder: Path, *, beside: Collection[str] = ()) -> Contents:
             where=f"{folder}: {first_of(others)}",
             fix=f"give a folder with exactly these: {', '.join(FILES)}",
         )
-    return Contents({name: _read(folder / name, LIMITS[name]) for name in names})
+    return Contents({name: read_bounded(folder / name, LIMITS[name]) for name in names})
 
 
-def _read(path: Path, limit: int) -> bytes:
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file that is no link and not larger than `limit`.
+
+    Raises:
+        UserError: it is something else, or larger.
+    """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:

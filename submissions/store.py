@@ -38,6 +38,14 @@ _ID = re.compile(r"[0-9a-f]{64}")
 _EVENTS = TypeAdapter(tuple[Event, ...])
 
 
+def default_store() -> Path:
+    """`$CUSTOMSTUDIO_STORE`, or `customstudio/store` among the user's data."""
+    from platformdirs import user_data_dir
+
+    named = os.environ.get("CUSTOMSTUDIO_STORE")
+    return Path(named) if named else Path(user_data_dir("customstudio")) / "store"
+
+
 class Published(Record):
     """What publishing came to."""
 

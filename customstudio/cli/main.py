@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from customstudio.cli import anchors, data, demo, evaluate, metrics, mini, runs, suites, weights
+from customstudio.cli import (
+    anchors,
+    data,
+    demo,
+    evaluate,
+    metrics,
+    mini,
+    runs,
+    submissions,
+    suites,
+    weights,
+)
 from customstudio.errors import UserError
 
 app = typer.Typer(
@@ -26,6 +37,8 @@ app.command()(runs.merge)
 app.command()(runs.rescore)
 app.command()(runs.compare)
 app.command()(runs.report)
+app.command()(submissions.submit)
+app.add_typer(submissions.app, name="submissions")
 app.command()(demo.demo)
 
 

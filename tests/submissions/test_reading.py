@@ -214,6 +214,14 @@ def _overlapping(good: Contents) -> bytes:
     return bytes(data)
 
 
+def _refused(data: bytes) -> bool:
+    try:
+        unpack(data)
+    except UserError as error:
+        return "not the zip of a submission" in error.what
+    return False
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_hostile_archives(good: Contents) -> None:
     names = list(FILES)
@@ -236,9 +244,7 @@ def test_hostile_archives(good: Contents) -> None:
         "no zip": b"x" * 100,
     }
     for name, data in cases.items():
-        with pytest.raises(UserError, match="not the zip of a submission"):
-            unpack(data)
-            pytest.fail(f"{name}: it was unpacked")
+        assert _refused(data), name
 
 
 def test_sizes_that_lie(good: Contents) -> None:

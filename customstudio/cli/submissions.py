@@ -1,0 +1,212 @@
+"""`customstudio submit` and `customstudio submissions`: send results, see what a store holds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from customstudio.cli.options import Json
+
+if TYPE_CHECKING:
+    from customstudio.submissions.contents import Contents
+    from customstudio.submissions.keys import Key
+    from customstudio.submissions.schema import Verdict
+    from customstudio.submissions.store import Store
+
+app = typer.Typer(help="Submissions in a store: list, show, check, withdraw.", no_args_is_help=True)
+StoreOption = Annotated[
+    Path | None,
+    typer.Option("--store", help="Folder of the store.", show_default="$CUSTOMSTUDIO_STORE"),
+]
+IdArg = Annotated[str, typer.Argument(help="A submission's id, or the beginning of it.")]
+
+
+def submit(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    card: Annotated[Path, typer.Option(help="The method's card (TOML).")],
+    check: Annotated[bool, typer.Option("--check", help="Only check; send nothing.")] = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the store.", show_default="$CUSTOMSTUDIO_STORE"),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="Which method, where the run has several.")
+    ] = None,
+    supersedes: Annotated[
+        str | None, typer.Option(help="Id of your submission that this one takes the place of.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Also write the submission as a .zip file.")
+    ] = None,
+) -> None:
+    """Make a submission from a run, check it as every store does, and send it.
+
+    The same run, card and key make the same submission: sending it twice does nothing twice.
+    """
+    from customstudio.errors import raise_all
+    from customstudio.submissions import build
+    from customstudio.submissions.gate import check as gate
+    from customstudio.submissions.keys import owner_key
+
+    method_card = build.read_card(card)
+    key = owner_key()
+    if supersedes:
+        supersedes = _store(to).entry(supersedes).entry.id
+    contents = build.build(run, method_card, owner=key.public, method=method, supersedes=supersedes)
+    if check or save:
+        verdict = gate(contents).verdict
+        raise_all([finding.error() for finding in verdict.findings])
+        _print_verdict(verdict, contents)
+    if save:
+        from customstudio.files import write_bytes
+        from customstudio.submissions.archive import pack
+
+        write_bytes(save, pack(contents))
+        typer.echo(f"saved: {save}")
+    if not check:
+        _publish(_store(to), contents, key)
+
+
+def _publish(store: "Store", contents: "Contents", key: "Key") -> None:
+    published = store.publish(contents, key)
+    entry = published.entry
+    typer.echo(f"{'published' if published.new else 'there already'}: {entry.id}")
+    typer.echo(f"section: {entry.section}; tier: self-reported; store: {store.root}")
+    for reason in entry.unofficial_because:
+        typer.echo(f"unofficial: {reason}")
+    for flag in entry.flags:
+        typer.echo(f"for a maintainer to look at: {flag}")
+
+
+@app.command("list")
+def list_submissions(store: StoreOption = None, json_out: Json = False) -> None:
+    """All submissions of a store, withdrawn ones too."""
+    from rich.text import Text
+
+    from customstudio.cli.console import console, plain_table
+
+    opened = _store(store)
+    listed = opened.submissions()
+    _warn(opened)
+    if json_out:
+        import json
+
+        document = [one.model_dump(mode="json") for one in listed]
+        typer.echo(json.dumps(document, indent=1))
+        return
+    table = plain_table("id", "method", "suite", "protocol", "section", "status")
+    for one in listed:
+        entry = one.entry
+        suite = f"{entry.suite.name} {entry.suite.version}"
+        cells = (entry.id[:12], entry.card.name, suite, entry.protocol, entry.section,
+                 _status(one.state.model_dump()))  # fmt: skip
+        table.add_row(*(Text(cell) for cell in cells))
+    console.print(table)
+
+
+@app.command()
+def show(submission: IdArg, store: StoreOption = None, json_out: Json = False) -> None:
+    """One submission: card, results as recomputed by the store, events."""
+    opened = _store(store)
+    one = opened.entry(submission)
+    events = opened.events(one.entry.id)
+    if json_out:
+        import json
+
+        document = one.model_dump(mode="json")
+        document["events"] = [event.model_dump(mode="json") for event in events]
+        typer.echo(json.dumps(document, indent=1))
+        return
+    entry = one.entry
+    card = entry.card
+    typer.echo(f"{card.name} ({', '.join(card.authors)}, {card.year})")
+    typer.echo(f"id: {entry.id}\nowner: {entry.owner}")
+    typer.echo(f"suite: {entry.suite.name} {entry.suite.version}, {entry.suite.prompt_set}")
+    typer.echo(f"protocol: {entry.protocol}; section: {entry.section}; {entry.bytes:,} bytes")
+    typer.echo(f"status: {_status(one.state.model_dump())}")
+    for text in (*entry.unofficial_because, *entry.flags):
+        typer.echo(f"note: {text}")
+    for key, value in entry.overall.items():
+        if value.mean is not None and value.low is not None:
+            typer.echo(f"  {key}: {value.mean:.4f} ({value.low:.4f} to {value.high:.4f})")
+        elif value.mean is not None:
+            typer.echo(f"  {key}: {value.mean:.4f}")
+    for event in events:
+        about = f": {event.about}" if event.about else ""
+        typer.echo(f"{event.at} {event.kind} by {event.by[:12]}{about}")
+
+
+@app.command("check")
+def check_submission(
+    submission: Annotated[str, typer.Argument(help="A .zip, a folder, or an id in the store.")],
+    store: StoreOption = None,
+) -> None:
+    """Check a submission's hashes and run the gate on it."""
+    from customstudio.errors import raise_all
+    from customstudio.submissions.archive import read_archive
+    from customstudio.submissions.contents import read_folder
+    from customstudio.submissions.gate import check as gate
+    from customstudio.submissions.store import EVENTS
+
+    path = Path(submission)
+    if path.is_dir():
+        contents = read_folder(path, beside=(EVENTS,))
+    elif path.exists():
+        contents = read_archive(path)
+    else:
+        contents = _store(store).contents(submission)
+    verdict = gate(contents).verdict
+    raise_all([finding.error() for finding in verdict.findings])
+    _print_verdict(verdict, contents)
+
+
+@app.command()
+def withdraw(
+    submission: IdArg,
+    store: StoreOption = None,
+    about: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
+) -> None:
+    """Take a submission of yours off the boards; a tombstone stays."""
+    from pydantic import ValidationError
+
+    from customstudio.errors import UserError
+    from customstudio.submissions.keys import owner_key
+
+    opened = _store(store)
+    entry = opened.entry(submission).entry
+    try:
+        new = opened.withdraw(entry.id, owner_key(), about)
+    except ValidationError as error:
+        raise UserError(
+            error.errors()[0]["msg"], where="--about", fix="say it in plain words"
+        ) from error
+    typer.echo(f"{'withdrawn' if new else 'withdrawn already'}: {entry.id}")
+
+
+def _store(folder: Path | None) -> "Store":
+    from customstudio.submissions.store import Store, default_store
+
+    return Store(folder or default_store())
+
+
+def _warn(store: "Store") -> None:
+    for alarm in store.alarms:
+        typer.echo(f"warning: {alarm}", err=True)
+
+
+def _status(state: dict[str, object]) -> str:
+    if state["withdrawn"]:
+        return "withdrawn"
+    marks = [name for name in ("disputed", "flagged", "stale") if state[name]]
+    if state["superseded_by"]:
+        marks.append(f"superseded by {str(state['superseded_by'])[:12]}")
+    return ", ".join([str(state["tier"]), *marks])
+
+
+def _print_verdict(verdict: "Verdict", contents: "Contents") -> None:
+    typer.echo(f"passed: {verdict.id} ({contents.bytes:,} bytes)")
+    typer.echo(f"section: {verdict.section}")
+    for reason in verdict.unofficial_because:
+        typer.echo(f"unofficial: {reason}")
+    for flag in verdict.flags:
+        typer.echo(f"for a maintainer to look at: {flag}")
