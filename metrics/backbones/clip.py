@@ -44,8 +44,8 @@ MINI = {
     "vision_cfg": {"image_size": 64, "layers": [1, 1, 1, 1], "width": 20, "head_width": 64},
     "text_cfg": {"context_length": 64, "vocab_size": 680, "width": 96, "heads": 3, "layers": 2},
 }
-"""The architecture of the world in `customstudio.mini`, trained there: a ResNet with attention
-pooling, as in OpenAI's RN50, learns shapes from far fewer pictures than a vision transformer."""
+"""The architecture of the world in `customstudio.mini`, trained there: CLIP's ResNet with attention
+pooling, as in OpenAI's RN50, at a small width."""
 MERGES = "merges.txt.gz"
 """A vocabulary of its own beside a network's tensors; without the file, OpenAI's."""
 _OWN = {"toy": TOY, "mini": MINI}
