@@ -47,6 +47,7 @@ def test_the_wheel_holds_every_module_and_table(tmp_path: Path) -> None:
     [
         ["--help"],
         ["evaluate", "--help"],
+        ["generate", "--help"],
         ["suites", "list"],
         ["suites", "jobs", "customstudio"],
         ["metrics", "list"],

@@ -10,6 +10,8 @@ from customstudio.cli import (
     data,
     demo,
     evaluate,
+    generate,
+    methods,
     metrics,
     mini,
     runs,
@@ -32,6 +34,8 @@ app.add_typer(data.app, name="data")
 app.add_typer(weights.app, name="weights")
 app.add_typer(metrics.app, name="metrics")
 app.add_typer(mini.app, name="mini")
+app.add_typer(methods.app, name="methods")
+app.command()(generate.generate)
 app.command()(evaluate.evaluate)
 app.command()(runs.merge)
 app.command()(runs.rescore)

@@ -1,0 +1,152 @@
+"""`customstudio generate`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from customstudio.cli import options
+from customstudio.errors import UserError
+
+if TYPE_CHECKING:
+    from customstudio.generation.prepare import Request
+    from customstudio.generation.runner import Outcome
+
+MethodArg = Annotated[str, typer.Argument(help="A method: see `customstudio methods list`.")]
+
+
+def generate(
+    method: MethodArg,
+    suite: Annotated[str, typer.Option(help="A suite's name, `custom`, or an exported folder.")],
+    pairs: Annotated[
+        str | None, typer.Option(help="Pairs, separated by commas.", show_default="all")
+    ] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of an option; may be repeated.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the videos.", show_default="videos/SUITE/METHOD")
+    ] = None,
+    prompt_set: options.PromptSet = None,
+    prompts: options.Prompts = None,
+    seeds: options.Seeds = 1,
+    references: options.References = None,
+    base_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the base model.", show_default="the cache")
+    ] = None,
+    xl_dir: Annotated[
+        Path | None, typer.Option(help="Folder of zeroscope XL.", show_default="the cache")
+    ] = None,
+    device: options.Device = "auto",
+    batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 1,
+    bf16: Annotated[bool, typer.Option("--bf16", help="bfloat16 in the UNet (recorded).")] = False,
+    shard: Annotated[str, typer.Option(help="I/N: every N-th pair.")] = "1/1",
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep each pair's fit under .pairs/.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what there is to do, and what is missing.")
+    ] = False,
+) -> None:
+    """Fit METHOD on every pair of a suite and write the suite's tree of videos.
+
+    The same command again goes on where an interrupted one stopped.
+    """
+    from customstudio.evaluation.runner import parse_shard
+    from customstudio.generation.prepare import Request
+    from customstudio.suites.choose import choose
+
+    if references is None and ("/" in suite or suite in (".", "..")):
+        references = Path(suite) / "refs"
+    chosen = choose(suite, prompt_set, references, prompts, seeds)
+    wanted = options.listed(pairs)
+    if wanted == []:
+        raise UserError("no pair is named", where="--pairs", fix="leave the option out for all")
+    request = Request(
+        suite=chosen,
+        method=method,
+        out=out or _default_out(chosen.name, method, set_ or []),
+        changes=tuple(set_ or ()),
+        pairs=None if wanted is None else tuple(wanted),
+        shard=parse_shard(shard),
+        references=references,
+        base_folder=base_dir,
+        upscaler_folder=xl_dir,
+        arithmetic="bfloat16" if bf16 else "float32",
+        device=device,
+        batch=batch,
+        keep_weights=keep_weights,
+    )
+    if dry_run:
+        _print_plan(request)
+    else:
+        _run(request)
+
+
+def _run(request: "Request") -> None:
+    from customstudio.cli.console import err
+    from customstudio.cli.steps import StepBar
+    from customstudio.generation.prepare import prepare
+    from customstudio.generation.runner import run
+
+    prepared = prepare(request)
+    base = prepared.settings.base
+    if base is not None and base.status == "random":
+        err.print("the base model's values are random: these videos mean nothing", markup=False)
+    bar = StepBar()
+    try:
+        outcome = run(prepared, bar)
+    except KeyboardInterrupt:
+        err.print("interrupted: run the same command again to go on")
+        raise typer.Exit(130) from None
+    finally:
+        bar.stop()
+    _print_outcome(outcome, request.out)
+
+
+def _print_plan(request: "Request") -> None:
+    from customstudio.cli.console import console
+    from customstudio.generation.plan import make_plan
+    from customstudio.generation.prepare import outline, prepare
+
+    settings, video, left = outline(request)
+    plan = make_plan(request.suite, left, settings, video)
+    lines = [
+        f"{request.method} on suite {request.suite.name} ({request.suite.label})",
+        f"  out:          {request.out}",
+        f"  pairs:        {plan.pairs}",
+        f"  videos:       {plan.videos:,} to make, {plan.done:,} there; "
+        f"{video.frames} frames, {video.width}x{video.height}, about {plan.gigabytes:.1f} GB",
+        f"  fitting:      {plan.training_steps:,} steps in all",
+        f"  class images: {plan.class_images:,} at most",
+        f"  sampling:     {plan.sampling_steps} steps a video",
+        f"  GPU hours:    about {plan.gpu_hours:.1f} at 300 TFLOP/s (arithmetic, not measured)",
+    ]
+    console.print("\n".join(lines), markup=False)
+    try:
+        prepare(request)
+    except UserError as problem:
+        console.print(f"before it can start:\n{problem}", markup=False)
+
+
+def _print_outcome(outcome: "Outcome", out: Path) -> None:
+    from customstudio.cli.console import console, err
+
+    console.print(f"{outcome.made} videos made, {outcome.there} were there: {out}", markup=False)
+    if outcome.busy:
+        err.print(f"left to another process: {', '.join(outcome.busy)}", markup=False)
+    for failure in outcome.failures:
+        error = UserError(f"{failure.pair}: {failure.reason}", where=failure.where, fix=failure.fix)
+        err.print(str(error), markup=False)
+    if outcome.failures:
+        err.print(f"{len(outcome.failures)} pairs failed; the same command tries them again")
+        raise typer.Exit(1)
+
+
+def _default_out(suite: str, method: str, changes: list[str]) -> Path:
+    """A folder for each variant, by its name."""
+    from customstudio.baselines import catalog
+    from customstudio.baselines.options import override, variant
+
+    name = variant(method, override(catalog.defaults(method), changes))
+    return Path("videos") / suite / name.replace("/", "-")

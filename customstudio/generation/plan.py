@@ -1,0 +1,76 @@
+"""How much work a generation is: counts, and an estimate from arithmetic alone.
+
+TFLOP of zeroscope's UNet, counted on the meta device at 576x320: 1.85 an image forward and backward
+with gradients of keys and values, 1.78 a frame of a guided sampling step; at other sizes in
+proportion to the pixels. The hours are at 300 TFLOP/s and leave out text encoder, VAE and writing.
+"""
+
+from collections.abc import Sequence
+
+from customstudio.baselines.options import Options
+from customstudio.baselines.sampling import SamplingOptions
+from customstudio.baselines.training import TrainingOptions
+from customstudio.generation.grid import PairWork
+from customstudio.records import Record
+from customstudio.suites.schema import Suite, VideoSpec
+
+TRAINING, SAMPLING = 1.85, 1.78
+PIXELS = 576 * 320
+RATE = 300.0
+BYTES_A_PIXEL = 0.12
+"""Of H.264 at the quality that is written; a guess for natural pictures."""
+
+
+class Plan(Record):
+    """What a command would do."""
+
+    pairs: int
+    """Pairs with something left to make."""
+    done: int
+    """Videos that are there."""
+    videos: int
+    """Videos to make."""
+    training_steps: int
+    sampling_steps: int
+    """Steps of sampling a video, upscaling included."""
+    class_images: int
+    """At most: those in the cache are not made again."""
+    gpu_hours: float
+    """By arithmetic, at 300 TFLOP/s."""
+    gigabytes: float
+    """Of the videos."""
+
+
+def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: VideoSpec) -> Plan:
+    """Count the work that is left."""
+    open_pairs = [work for work in left if work.todo]
+    videos = sum(len(work.todo) for work in left)
+    share = video.width * video.height / PIXELS
+    fit_steps = images = steps = 0
+    tflop = 0.0
+    if isinstance(options, TrainingOptions):
+        fit_steps = options.steps * len(open_pairs)
+        twice = 2 if options.prior_weight else 1
+        tflop += fit_steps * options.batch * twice * TRAINING * share
+        if options.prior_weight:
+            subjects = {name for work in open_pairs for name in suite.pairs[work.pair].subjects}
+            nouns = {suite.subjects[name].prompt_noun for name in subjects}
+            groups = subjects if options.class_images_by == "subject" else nouns
+            images = len(groups) * options.class_images
+    if isinstance(options, SamplingOptions):
+        steps = options.sampling_steps
+        tflop += (videos * video.frames + images) * steps * SAMPLING * share
+        if options.high_resolution:
+            larger = int(options.xl_steps * options.xl_strength)
+            steps += larger
+            tflop += videos * video.frames * larger * SAMPLING * share * 1024 * 576 / PIXELS
+    return Plan(
+        pairs=len(open_pairs),
+        done=sum(work.done for work in left),
+        videos=videos,
+        training_steps=fit_steps,
+        sampling_steps=steps,
+        class_images=images,
+        gpu_hours=tflop / RATE / 3600,
+        gigabytes=videos * video.frames * video.width * video.height * BYTES_A_PIXEL / 1e9,
+    )

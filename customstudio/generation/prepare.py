@@ -1,0 +1,150 @@
+"""What can be known before a network is loaded: settings, tasks, all that is missing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from customstudio.baselines import catalog
+from customstudio.baselines.bases.spec import BaseSpec
+from customstudio.baselines.bases.store import BaseFolder, locate
+from customstudio.baselines.options import Options, override, variant
+from customstudio.baselines.sampling import SamplingOptions
+from customstudio.baselines.task import Task, task_of
+from customstudio.errors import UserError, raise_all
+from customstudio.files import sha256_file
+from customstudio.generation.grid import PairWork, choose_pairs, work
+from customstudio.generation.records import PairRecord, Settings
+from customstudio.suites.choose import require_jobs
+from customstudio.suites.references import find_references
+from customstudio.suites.schema import Suite, VideoSpec
+
+Arithmetic = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command asks for."""
+
+    suite: Suite
+    method: str
+    out: Path
+    changes: tuple[str, ...] = ()
+    """`name=value` of options."""
+    pairs: tuple[str, ...] | None = None
+    shard: tuple[int, int] = (1, 1)
+    references: Path | None = None
+    base_folder: Path | None = None
+    upscaler_folder: Path | None = None
+    arithmetic: Arithmetic = "float32"
+    device: str = "auto"
+    batch: int = 1
+    keep_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that has all it needs."""
+
+    request: Request
+    options: Options
+    settings: Settings
+    tasks: dict[str, Task]
+    left: list[PairWork]
+    base: BaseFolder | None
+    upscaler: BaseFolder | None
+
+
+def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
+    """Options, video and what is left to make; weights and references need not be there.
+
+    Raises:
+        UserError: an unknown method, option or pair, or a suite without jobs.
+    """
+    require_jobs(request.suite)
+    options = override(catalog.defaults(request.method), request.changes)
+    base = catalog.card(request.method).base
+    video = request.suite.video or (catalog.base(base).video if base != "none" else None)
+    if video is None:
+        raise UserError(
+            f"suite {request.suite.name} does not say what its videos should be",
+            where=f"method {request.method}, which has no base model to take it from",
+            fix="use a suite with a video specification",
+        )
+    pairs = choose_pairs(request.suite, request.pairs, request.shard)
+    return options, video, work(request.out, request.suite, pairs, None)
+
+
+def prepare(request: Request) -> Prepared:
+    """Find everything, or say all that is missing.
+
+    Raises:
+        UserError: as `outline`, and missing references and base weights, all at once; videos in
+            the folder that were made with other settings.
+    """
+    options, video, left = outline(request)
+    problems: list[UserError] = []
+    references = find_references(request.suite, request.references)
+    tasks = {}
+    for entry in left:
+        try:
+            tasks[entry.pair] = task_of(request.suite, entry.pair, video, references)
+        except UserError as problem:
+            problems.append(problem)
+    folders = _bases(request, options, problems)
+    raise_all(problems)
+    settings = Settings(
+        name=variant(request.method, options),
+        method=request.method,
+        options=options.model_dump(),
+        suite=request.suite.name,
+        suite_version=request.suite.version,
+        suite_digest=request.suite.digest,
+        prompt_set=request.suite.prompt_set,
+        video=video,
+        base=folders[0].provenance() if folders else None,
+        upscaler=folders[1].provenance() if len(folders) > 1 else None,
+        arithmetic=request.arithmetic,
+    )
+    left = work(request.out, request.suite, list(tasks), settings)
+    upscaler = folders[1] if len(folders) > 1 else None
+    return Prepared(
+        request, options, settings, tasks, left, folders[0] if folders else None, upscaler
+    )
+
+
+def _bases(request: Request, options: Options, problems: list[UserError]) -> list[BaseFolder]:
+    """The base and, for high resolution, the upscaler; what is missing joins the problems."""
+    base = catalog.card(request.method).base
+    wanted: list[tuple[str, Path | None]] = [] if base == "none" else [(base, request.base_folder)]
+    if isinstance(options, SamplingOptions) and options.high_resolution:
+        wanted.append(("zeroscope-xl", request.upscaler_folder))
+    # Those of the default place in one call, so that one error lists them all.
+    if all(folder is None for _, folder in wanted):
+        return _located([catalog.base(name) for name, _ in wanted], None, problems)
+    found: list[BaseFolder] = []
+    for name, folder in wanted:
+        found += _located([catalog.base(name)], folder, problems)
+    return found
+
+
+def _located(
+    specs: Sequence[BaseSpec], folder: Path | None, problems: list[UserError]
+) -> list[BaseFolder]:
+    try:
+        return locate(specs, folder)
+    except UserError as problem:
+        problems.append(problem)
+        return []
+
+
+def pair_record(task: Task) -> PairRecord:
+    """The digests of a pair's references and masks."""
+    references: dict[str, dict[str, str]] = {}
+    for subject in task.subjects:
+        files = references.setdefault(subject.id, {})
+        for reference in subject.references:
+            files[reference.path.name] = sha256_file(reference.path)
+            if reference.mask is not None:
+                files[f"mask:{reference.mask.name}"] = sha256_file(reference.mask)
+    return PairRecord(pair=task.pair, references=references)

@@ -1,0 +1,86 @@
+"""What a generation leaves on disk beside its videos."""
+
+from typing import Any, Literal
+
+from pydantic import field_validator
+
+from customstudio.baselines.bases.spec import Provenance
+from customstudio.records import Record, digest
+from customstudio.suites.schema import VideoSpec
+
+
+class Settings(Record):
+    """`generation.json`: all that makes one folder's videos comparable; a folder has one."""
+
+    schema_version: Literal[1] = 1
+    name: str
+    """The method's name with what differs from its defaults: `customvideo[alpha=0.01]`."""
+    method: str
+    options: dict[str, Any]
+    """All options, the defaults too."""
+    suite: str
+    suite_version: str
+    suite_digest: str
+    prompt_set: str
+    video: VideoSpec
+    base: Provenance | None
+    """None: the method needs no network."""
+    upscaler: Provenance | None
+    arithmetic: Literal["float32", "bfloat16"]
+
+    @field_validator("options", mode="after")
+    @classmethod
+    def _as_read_back(cls, value: dict[str, Any]) -> dict[str, Any]:
+        """Tuples as lists, as JSON has them, so that a record equals itself read back."""
+        return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the settings, in hex."""
+        return digest(self.model_dump(mode="json"))
+
+
+class PairRecord(Record):
+    """`.pairs/PAIR/pair.json`: what a pair was fitted on."""
+
+    schema_version: Literal[1] = 1
+    pair: str
+    references: dict[str, dict[str, str]]
+    """Subject -> file name (`mask:` before that of a mask) -> SHA-256, in hex."""
+
+
+class Failure(Record):
+    """`.pairs/PAIR/failure.json`: why a pair could not be made; tried again by the next run."""
+
+    schema_version: Literal[1] = 1
+    pair: str
+    reason: str
+    where: str
+    fix: str
+    traceback: str = ""
+    """Of an error that is not the user's."""
+
+
+class Sidecar(Record):
+    """`SEED.json` beside `SEED.mp4`: how that video was made."""
+
+    schema_version: Literal[1] = 1
+    job: str
+    name: str
+    prompt: str
+    """The plain prompt of the job."""
+    prompt_with_tokens: str
+    tokens: dict[str, str]
+    """Learnable token -> subject."""
+    seed: int
+    settings: str
+    """Digest of `generation.json`."""
+    references: str
+    """Digest of the pair's references."""
+    base: str
+    base_revision: str | None
+    base_status: str
+    device: str
+    batch: int
+    """Videos in the same forward pass: they differ by rounding from those of another batch."""
+    versions: dict[str, str]

@@ -1,0 +1,264 @@
+"""Whole generations at toy size: resume, refusal, failures, plans, the command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from customstudio.baselines import untuned
+from customstudio.cli.main import app
+from customstudio.errors import UserError
+from customstudio.generation import runner
+from customstudio.generation.plan import make_plan
+from customstudio.generation.prepare import Request, outline, prepare
+from customstudio.generation.records import Settings, Sidecar
+from customstudio.media.video import read_video
+from customstudio.suites.load import load_suite
+from customstudio.suites.schema import Suite
+from tests.baselines.conftest import _tiny, tiny_folder  # noqa: F401
+
+torch.set_num_threads(1)
+FAST = ("steps=1", "class_images=2", "sampling_steps=1")
+
+
+class Silent:
+    """A progress that counts."""
+
+    def __init__(self) -> None:
+        self.total = self.steps = 0
+        self.notes: list[str] = []
+
+    def start(self, total: int) -> None:
+        self.total = total
+
+    def advance(self, steps: int) -> None:
+        self.steps += steps
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+@pytest.fixture(scope="module")
+def suite() -> Suite:
+    """Two pairs of suite mini, two prompts, both seeds, small videos."""
+    mini = load_suite("mini")
+    pairs = {name: mini.pairs[name] for name in list(mini.pairs)[:2]}
+    sets = {pair.template_set for pair in pairs.values()}
+    prompts = {name: p for name, p in mini.prompts.items() if p.template_set in sets}
+    video = mini.video.model_copy(update={"frames": 2}) if mini.video else None
+    return mini.model_copy(
+        update={"pairs": pairs, "prompts": dict(list(prompts.items())[:2]), "video": video}
+    )
+
+
+@pytest.fixture
+def request_of(suite: Suite, tiny_folder: Path, tmp_path: Path) -> Any:  # noqa: F811
+    def make(method: str = "untuned", **changes: Any) -> Request:
+        given: dict[str, Any] = {"changes": ("sampling_steps=1",), "device": "cpu", **changes}
+        return Request(suite, method, tmp_path / "out", base_folder=tiny_folder, **given)
+
+    return make
+
+
+def videos(out: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(out)): p.read_bytes() for p in sorted(out.rglob("*.mp4"))}
+
+
+def test_the_tree_is_the_suites(request_of: Any, suite: Suite) -> None:
+    request, progress = request_of("customvideo", changes=FAST, batch=3), Silent()
+    outcome = runner.run(prepare(request), progress)
+    assert outcome.made == len(suite.jobs) == 8
+    assert not outcome.failures
+    assert progress.steps == progress.total
+    assert set(videos(request.out)) == {f"{job.id}.mp4" for job in suite.jobs}
+    assert not list(request.out.rglob("*.safetensors"))
+    job = suite.jobs[0]
+    video = read_video(request.out / f"{job.id}.mp4")
+    assert video.frames.shape == (2, 64, 64, 3)
+    assert video.fps == pytest.approx(8)
+    settings = Settings.model_validate_json((request.out / "generation.json").read_bytes())
+    sidecar = Sidecar.model_validate_json((request.out / f"{job.id}.json").read_bytes())
+    assert sidecar.settings == settings.digest
+    assert settings.name.startswith("customvideo[")
+    assert all(change in settings.name for change in FAST)
+    assert settings.base is not None
+    assert settings.base.status == sidecar.base_status == "random"
+    assert list(sidecar.tokens) == ["<new1>", "<new2>"]
+
+
+def test_the_evaluation_finds_what_was_made(request_of: Any, suite: Suite) -> None:
+    from customstudio.evaluation.discover import discover
+
+    request = request_of()
+    runner.run(prepare(request), Silent())
+    found = discover(request.out, suite=suite)
+    assert all(item.path is not None for item in found.items)
+
+
+def test_a_killed_run_goes_on(
+    request_of: Any, suite: Suite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Killed in the middle of writing the fourth video: three are there, whole; then the rest."""
+    whole = request_of("custom_diffusion", changes=FAST)
+    runner.run(prepare(whole), Silent())
+    request = Request(**{**whole.__dict__, "out": tmp_path / "killed"})
+    fits, written, write = [], [], runner.write_video
+
+    def killed(path: Path, frames: Any, fps: float) -> None:
+        if len(written) == 3:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, frames, fps)
+
+    module = runner.catalog.method("custom_diffusion")
+    fit = module.fit
+    monkeypatch.setattr(module, "fit", lambda *a: fits.append(a[1].pair) or fit(*a))
+    monkeypatch.setattr(runner, "write_video", killed)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(prepare(request), Silent())
+    assert len(videos(request.out)) == 3
+    assert not list(request.out.rglob("*.tmp"))
+    monkeypatch.setattr(runner, "write_video", write)
+    progress = Silent()
+    outcome = runner.run(prepare(request), progress)
+    assert (outcome.made, outcome.there) == (5, 3)
+    assert fits == list(suite.pairs), "the first pair's fit was kept"
+    assert videos(request.out) == videos(whole.out)
+    again = runner.run(prepare(request), Silent())
+    assert (again.made, again.there) == (0, 8)
+
+
+def test_shards_and_batches_make_the_same_videos(request_of: Any, tmp_path: Path) -> None:
+    one = request_of(batch=1)
+    runner.run(prepare(one), Silent())
+    for index in (1, 2):
+        part = request_of(batch=4, shard=(index, 2))
+        part = Request(**{**part.__dict__, "out": tmp_path / "parts"})
+        assert runner.run(prepare(part), Silent()).made == 4
+    first, second = videos(one.out), videos(tmp_path / "parts")
+    assert first.keys() == second.keys()
+    for name in first:
+        a, b = (
+            read_video(root / name).frames.astype(int) for root in (one.out, tmp_path / "parts")
+        )
+        assert np.abs(a - b).mean() < 0.5
+
+
+def test_settings_do_not_mix(request_of: Any) -> None:
+    runner.run(prepare(request_of(pairs=None)), Silent())
+    with pytest.raises(UserError) as caught:
+        prepare(request_of(changes=("sampling_steps=1", "guidance=2")))
+    assert "not made with these settings" in str(caught.value)
+    for path in request_of().out.rglob("*.mp4"):
+        path.unlink()
+    with pytest.raises(UserError) as caught:
+        runner.run(prepare(request_of(changes=("sampling_steps=1", "guidance=2"))), Silent())
+    assert "guidance: 9.0 there, 2.0 here" in str(caught.value)
+
+
+def test_changed_references_are_refused(request_of: Any, suite: Suite, tmp_path: Path) -> None:
+    import shutil
+
+    from customstudio.suites.references import data_dir
+
+    shutil.copytree(data_dir("mini") / "refs", tmp_path / "data" / "refs")
+    request = request_of(references=tmp_path / "data" / "refs")
+    job = suite.jobs[0]
+    runner.run(prepare(request), Silent())
+    (request.out / f"{job.id}.mp4").unlink()
+    folder = tmp_path / "data" / "refs" / job.subjects[0]
+    first, second = sorted(folder.iterdir())[:2]
+    shutil.copy(second, first)
+    outcome = runner.run(prepare(request), Silent())
+    assert outcome.made == 0
+    assert "changed since" in outcome.failures[0].reason
+
+
+def test_one_pairs_failure_does_not_stop_the_rest(
+    request_of: Any, suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, real = next(iter(suite.pairs)), untuned.generate
+
+    def generate(bases: Any, tuned: Any, task: Any, *rest: Any) -> Any:
+        if task.pair == bad:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate")
+        return real(bases, tuned, task, *rest)
+
+    monkeypatch.setattr(untuned, "generate", generate)
+    request = request_of()
+    outcome = runner.run(prepare(request), Silent())
+    assert outcome.made == 4
+    assert [f.pair for f in outcome.failures] == [bad]
+    assert "--batch" in outcome.failures[0].fix
+    record = request.out / ".pairs" / bad / "failure.json"
+    assert "out of GPU memory" in json.loads(record.read_text())["reason"]
+    monkeypatch.setattr(untuned, "generate", real)
+    assert runner.run(prepare(request), Silent()).made == 4
+    assert not record.exists()
+
+
+def test_all_that_is_missing_is_said_at_once(suite: Suite, tmp_path: Path) -> None:
+    (tmp_path / "refs").mkdir()
+    request = Request(
+        suite, "customvideo", tmp_path / "out", changes=("high_resolution=true",),
+        references=tmp_path / "refs",
+    )  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        prepare(request)
+    text = str(caught.value)
+    assert text.count("no reference images") == 2
+    assert text.count("hf download") == 2
+    assert "CC BY-NC" in text
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plan_counts(tmp_path: Path) -> None:
+    suite = load_suite("customstudio")
+    options, video, left = outline(Request(suite, "customvideo", tmp_path))
+    plan = make_plan(suite, left, options, video)
+    assert (plan.pairs, plan.videos, plan.training_steps) == (68, 2720, 34_000)
+    assert plan.sampling_steps == 50
+    # 68 fits of 500 steps of 4 images, 2,720 videos of 24 frames, 200 images a subject.
+    used = len({s for pair in suite.pairs.values() for s in pair.subjects})
+    tflop = 68 * 500 * 4 * 1.85 + (2720 * 24 + used * 200) * 50 * 1.78
+    assert plan.gpu_hours == pytest.approx(tflop / 300 / 3600)
+    assert 5 < plan.gpu_hours < 8
+
+
+def test_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:  # noqa: F811
+    call = ["generate", "untuned", "--suite", "mini", "--set", "sampling_steps=1"]
+    planned = CliRunner().invoke(app, [*call, "--dry-run"])
+    assert planned.exit_code == 0, planned.output
+    assert "280 to make" in planned.output
+    assert "hf download" in planned.output
+    pair = next(iter(load_suite("mini").pairs))
+    made = CliRunner().invoke(
+        app,
+        [
+            "generate",
+            "static_reference",
+            "--suite",
+            "mini",
+            "--pairs",
+            pair,
+            "--out",
+            str(tmp_path),
+        ],
+    )
+    assert made.exit_code == 0, made.output
+    assert "20 videos made" in made.output
+    wrong = CliRunner().invoke(app, [*call, "--pairs", "nobody"])
+    assert isinstance(wrong.exception, UserError)
+
+
+def test_methods_are_listed_and_shown() -> None:
+    listed = CliRunner().invoke(app, ["methods", "list"])
+    assert "customvideo" in listed.output
+    assert "CC BY-NC" in listed.output
+    shown = CliRunner().invoke(app, ["methods", "show", "customvideo"])
+    assert "alpha = 0.2   paper: 0.2" in shown.output
+    assert "levels = 3 " in shown.output
