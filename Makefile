@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: demo test check bench setup clean
+.PHONY: demo test check bench fuzz setup clean
 
 demo: $(STAMP)
 	@$(BIN)/customstudio demo --out runs/demo
@@ -18,6 +18,9 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m customstudio.evaluation.bench
+
+fuzz: $(STAMP)
+	OMP_NUM_THREADS=1 CUSTOMSTUDIO_FUZZ=$${CUSTOMSTUDIO_FUZZ:-10000} $(BIN)/pytest -q -s tests/submissions/test_fuzz.py
 
 setup: $(STAMP)
 

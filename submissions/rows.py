@@ -35,7 +35,9 @@ class Rows:
         self.subject = _indices(table["subject"], self.subjects)
         self.whole = _array(pc.is_null(table["subject"]))
         self.valued = _array(pc.is_valid(table["value"]))
-        self.value = _array(pc.fill_null(table["value"], 0.0)).astype(np.float64)
+        value = _array(pc.fill_null(table["value"], 0.0)).astype(np.float64)
+        self.finite = np.isfinite(value)
+        self.value = np.where(self.finite, value, 0.0)
         self.excused = _array(
             pc.fill_null(pc.starts_with(table["reason"], pattern=NOT_APPLICABLE), False)
         )
@@ -100,8 +102,7 @@ class Rows:
         yield from self._wrong(again & named, "the same job, metric and subject stands there twice")
 
     def _values(self) -> Iterator[Finding]:
-        finite = np.isfinite(self.value)
-        yield from self._wrong(~finite, "NaN or infinite")
+        yield from self._wrong(~self.finite, "NaN or infinite")
         explained = _array(pc.is_valid(self.table["reason"]))
         wrong = self.valued == explained
         yield from self._wrong(wrong, "it must have a value or a reason, and not both")
@@ -111,7 +112,7 @@ class Rows:
                 for low, high in self.bounds.values()
             ]
         )
-        usable = self.valued & finite & (self.key >= 0)
+        usable = self.valued & self.finite & (self.key >= 0)
         low, high = ends[self.key, 0], ends[self.key, 1]
         outside = (self.value < low - ROUNDING) | (self.value > high + ROUNDING)
         yield from self._wrong(usable & outside, "outside the metric's range")
