@@ -139,7 +139,10 @@ class VideoModel:
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
         """bfloat16 where it was asked for."""
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+        if not self.autocast:
+            yield
+            return
+        with torch.autocast(self.device.type, torch.bfloat16):
             yield
 
 

@@ -1,5 +1,6 @@
 """CustomVideo: what trains, what it counts to at full size, what a fit leaves behind."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,16 @@ def test_every_switch_runs(model: VideoModel, task: Task, changes: list[str]) ->
     tuned = customvideo.fit(bases, task, options, nothing)
     video = customvideo.generate(bases, tuned, task, jobs(task, 1), options, nothing)
     assert video.shape == (1, 3, *((112, 112) if options.high_resolution else (64, 64)), 3)
+
+
+def test_bfloat16_is_near_float32(model: VideoModel, task: Task) -> None:
+    plain = customvideo.fit(Bases(model), task, FAST, nothing)
+    half = dataclasses.replace(model, autocast=True)
+    tuned = customvideo.fit(Bases(half), task, FAST, nothing)
+    assert all(value.dtype == torch.float32 for value in tuned.weights.values())
+    assert torch.allclose(plain.rows["<new1>"], tuned.rows["<new1>"], atol=0.05)
+    video = customvideo.generate(Bases(half), tuned, task, jobs(task, 1), FAST, nothing)
+    assert video.shape == (1, 3, 64, 64, 3)
 
 
 def test_missing_masks_are_all_named(model: VideoModel, task: Task) -> None:

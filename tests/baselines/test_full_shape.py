@@ -1,0 +1,65 @@
+"""A training step at the full size of zeroscope, on the meta device: shapes and devices, no values.
+
+Tensors that are left on another device than the model's make it fail, as they would on a GPU.
+"""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from customstudio.baselines import customvideo
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.customvideo import CustomVideoOptions
+from customstudio.baselines.examples import Example
+from customstudio.baselines.parameters import projections
+from customstudio.baselines.seeds import generator
+from customstudio.baselines.task import Bases
+from customstudio.baselines.tokens import token_rows
+from customstudio.baselines.training import trainable
+
+
+@pytest.fixture(scope="module")
+def full(_tiny: VideoModel) -> VideoModel:
+    """Zeroscope's networks at full size without values."""
+    from diffusers import AutoencoderKL, UNet3DConditionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    widths = (128, 256, 512, 512)
+    with torch.device("meta"):
+        unet = UNet3DConditionModel()
+        vae = AutoencoderKL(
+            block_out_channels=widths, layers_per_block=2, latent_channels=4,
+            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+        )  # fmt: skip
+        text = CLIPTextModel(
+            CLIPTextConfig(
+                vocab_size=_tiny.vocabulary, hidden_size=1024, intermediate_size=4096,
+                num_hidden_layers=23, num_attention_heads=16, hidden_act="gelu",
+            )
+        )  # fmt: skip
+    return VideoModel(
+        unet, vae, text, _tiny.tokenizer, _tiny.schedule, _tiny.provenance, torch.device("meta")
+    )
+
+
+def test_the_networks_have_the_published_size(full: VideoModel) -> None:
+    counts = [sum(p.numel() for p in part.parameters()) / 1e6 for part in (full.unet, full.vae)]
+    assert counts == pytest.approx([1411.2, 83.65], abs=0.05)
+
+
+def test_a_step_at_full_size(full: VideoModel) -> None:
+    options = CustomVideoOptions()
+    weights = projections(full.unet, options.train, options.layers)
+    image = np.zeros((320, 576, 3), np.uint8)
+    masks = np.zeros((2, 320, 576), np.bool_)
+    ours = [Example(image, masks, "a <new1> cat and a <new2> dog")] * 2
+    theirs = [Example(image, masks, "a cat in a garden and a dog")] * 2
+    rows = {f"<new{n}>": torch.zeros(1024) for n in (1, 2)}
+    with token_rows(full, rows) as embedding:
+        parameters: list[Tensor] = [*weights.values(), embedding.rows]
+        with trainable(parameters):  # type: ignore[arg-type]
+            loss = customvideo.step_loss(Bases(full), ours, theirs, options, generator("full"))
+            loss.backward()  # type: ignore[no-untyped-call]
+            assert loss.shape == ()
+            assert all(p.grad is not None and p.grad.device.type == "meta" for p in parameters)
