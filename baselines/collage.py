@@ -4,9 +4,10 @@ CustomVideo, arXiv:2401.09962, section 3.2: the subjects of a pair are put into 
 that the model learns that they occur together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -21,6 +22,7 @@ from customstudio.media.masks import load_mask, whiten
 
 Image = UInt8[NDArray[np.uint8], "height width 3"]
 Mask = Bool[NDArray[np.bool_], "height width"]
+Framing = Literal["fill", "whole"]
 
 
 @dataclass(frozen=True)
@@ -70,13 +72,17 @@ def read_pictures(
 
 
 def collage(
-    pictures: Sequence[Picture], size: tuple[int, int], scale: float = 1.0
+    pictures: Sequence[Picture],
+    size: tuple[int, int],
+    scale: float = 1.0,
+    framing: Framing = "whole",
 ) -> tuple[Image, Bool[NDArray[np.bool_], "subjects height width"]]:
     """Pictures in panels of one width, from left to right, white around them.
 
     Args:
         size: (height, width) of the result, in pixels.
-        scale: 1 fits a picture into its panel whole; less leaves room, more crops its margins.
+        scale: 1 fits a picture into its panel; less leaves room, more crops its margins.
+        framing: what 1 means: the whole picture is in the panel, or the picture fills it.
 
     >>> black = Picture(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool))
     >>> image, masks = collage([black, black], (4, 8))
@@ -89,15 +95,18 @@ def collage(
     edges = [width * index // len(pictures) for index in range(len(pictures) + 1)]
     for index, picture in enumerate(pictures):
         left, right = edges[index], edges[index + 1]
-        panel, inside = _fit(picture, (height, right - left), scale)
+        panel, inside = _fit(picture, (height, right - left), scale, framing)
         image[:, left:right], masks[index, :, left:right] = panel, inside
     return image, masks
 
 
-def _fit(picture: Picture, size: tuple[int, int], scale: float) -> tuple[Image, Mask]:
+def _fit(
+    picture: Picture, size: tuple[int, int], scale: float, framing: Framing
+) -> tuple[Image, Mask]:
     """A picture in the middle of a white panel, its mask with it."""
     height, width = picture.mask.shape
-    factor = scale * min(size[0] / height, size[1] / width)
+    side: Callable[[float, float], float] = min if framing == "whole" else max
+    factor = scale * side(size[0] / height, size[1] / width)
     inner = (max(1, round(width * factor)), max(1, round(height * factor)))
     scaled = np.asarray(Pillow.fromarray(picture.image).resize(inner, Pillow.Resampling.BICUBIC))
     mask = Pillow.fromarray(picture.mask.astype(np.uint8)).resize(inner, Pillow.Resampling.NEAREST)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from customstudio.baselines.attention import AttentionLoss, attention_loss, recording
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.collage import read_pictures
+from customstudio.baselines.collage import Framing, read_pictures
 from customstudio.baselines.examples import Example, instance, prior
 from customstudio.baselines.fitting import fitting
 from customstudio.baselines.parameters import Layers, Projections, projections
@@ -32,6 +32,7 @@ class CustomVideoOptions(TrainingOptions, AttentionLoss):
 
     compose: Literal["concat", "single", "both"] = "concat"
     """All subjects in one picture, one subject a picture, or either at even odds."""
+    framing: Framing = "whole"
     remove_background: bool = True
     alpha: float = 0.2
     """Weight of the attention loss; 0: none."""
@@ -62,6 +63,7 @@ CARD = Card(
         "rate": "paper: 4e-5",
         "weight_decay": "paper: 1e-2, AdamW",
         "augment": "paper: flips, crops and sizes; how often and how far is ours",
+        "framing": "ours: nothing of a subject is cut off",
         "start": "ours",
         "prior_weight": "paper: 1.0",
         "class_images": "paper: 200",
@@ -173,7 +175,10 @@ def fit(
 
     def loss(step: int) -> Tensor:
         shown = [who(task, options, rng) for _ in range(options.batch)]
-        ours = [instance(task, pictures, w, rng, augment=options.augment) for w in shown]
+        ours = [
+            instance(task, pictures, w, rng, augment=options.augment, framing=options.framing)
+            for w in shown
+        ]
         theirs = [prior(task, priors, w, rng) for w in shown] if priors else []
         return step_loss(bases, ours, theirs, options, noise)
 

@@ -46,6 +46,7 @@ CARD = Card(
         "rate": "CustomVideo: 4e-4",
         "weight_decay": "CustomVideo: 1e-2, AdamW",
         "augment": "ours: as for CustomVideo",
+        "framing": "ours: no white margins, which would be learnt with the subject",
         "start": "DreamBooth: a rare word; here it is not trained",
         "prior_weight": "DreamBooth, equation 2: 1.0",
         "class_images": "CustomVideo: 200",

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 from numpy.typing import NDArray
 
-from customstudio.baselines.collage import Picture, collage
+from customstudio.baselines.collage import Framing, Picture, collage
 from customstudio.baselines.prior import ClassImage
 from customstudio.baselines.task import Task
 
@@ -34,6 +34,7 @@ def instance(
     rng: np.random.Generator,
     *,
     augment: bool,
+    framing: Framing,
 ) -> Example:
     """A picture of some of the pair's subjects, side by side, and a prompt with their tokens.
 
@@ -50,7 +51,7 @@ def instance(
         chosen = [_flipped(picture) if rng.random() < 0.5 else picture for picture in chosen]
         scale, prefix = _scale(rng)
     size = (task.video.height, task.video.width)
-    image, panels = collage(chosen, size, scale)
+    image, panels = collage(chosen, size, scale, framing)
     masks = np.zeros((len(task.subjects), *size), np.bool_)
     masks[list(who)] = panels
     named = [f"a {task.tokens[index]} {task.subjects[index].noun}" for index in who]
@@ -67,7 +68,7 @@ def prior(
     chosen = [images[index][int(rng.integers(len(images[index])))] for index in who]
     whole = [Picture(c.image, np.ones(c.image.shape[:2], np.bool_)) for c in chosen]
     size = (task.video.height, task.video.width)
-    image, _ = collage(whole, size)
+    image, _ = collage(whole, size, framing="fill")
     masks = np.zeros((len(task.subjects), *size), np.bool_)
     return Example(image, masks, " and ".join(c.prompt for c in chosen))
 

@@ -31,7 +31,10 @@ def reconstruction(bases: Bases, task: Task, options: TrainingOptions) -> Callab
 
     def loss(step: int) -> Tensor:
         who = [(int(rng.integers(len(task.subjects))),) for _ in range(options.batch)]
-        ours = [instance(task, pictures, w, rng, augment=options.augment) for w in who]
+        ours = [
+            instance(task, pictures, w, rng, augment=options.augment, framing=options.framing)
+            for w in who
+        ]
         theirs = [prior(task, priors, w, rng) for w in who] if priors else []
         images = np.stack([example.image for example in (*ours, *theirs)])
         prompts = [example.prompt for example in (*ours, *theirs)]

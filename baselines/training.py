@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.collage import Framing
 from customstudio.baselines.sampling import SamplingOptions
 
 
@@ -30,6 +31,8 @@ class TrainingOptions(SamplingOptions):
     weight_decay: float = 1e-2
     augment: bool = True
     """Flip and scale the references (with a word for it in the prompt), masks with them."""
+    framing: Framing = "fill"
+    """A reference fills its frame and loses its margins, or is whole with white around it."""
     start: Literal["rare", "noun"] = "rare"
     """Where tokens start: at a rare word, or at the subject's noun."""
     prior_weight: float = 1.0
@@ -70,9 +73,7 @@ def train(
     Raises:
         FloatingPointError: a loss is not finite.
     """
-    optimizer = torch.optim.AdamW(
-        parameters, lr=options.rate, weight_decay=options.weight_decay, foreach=False
-    )
+    optimizer = torch.optim.AdamW(parameters, options.rate, weight_decay=options.weight_decay)
     losses = []
     with trainable(parameters):
         for step in range(options.steps):

@@ -57,7 +57,7 @@ def gradients(
     rows = initial_rows(model, ["cat", "dog"], "rare")
     pictures = read_pictures(task.subjects, masks=True, remove_background=True)
     rng = choices("test")
-    ours = [instance(task, pictures, (0, 1), rng, augment=True) for _ in range(2)]
+    ours = [instance(task, pictures, (0, 1), rng, augment=True, framing="whole") for _ in range(2)]
     with fitting(model, rows, weights=weights) as fit:
         parameters = [*weights.values(), fit.embedding.rows]
         with trainable(parameters):

@@ -32,6 +32,16 @@ def test_masks_go_with_their_pictures(task: Task, scale: float, size: tuple[int,
     assert (image[~masks.any(0)] > 90).mean() > 0.9  # the grey background is gone
 
 
+def test_a_picture_that_fills_its_frame_leaves_no_margin() -> None:
+    grey = Picture(np.full((10, 30, 3), 90, np.uint8), np.ones((10, 30), np.bool_))
+    filled, masks = collage([grey, grey], (40, 40), framing="fill")
+    assert (filled == 90).all()
+    assert masks.any(0).all()
+    whole, masks = collage([grey, grey], (40, 40), framing="whole")
+    assert (whole == 255).any()
+    assert np.array_equal(masks.any(0), whole[..., 0] == 90)
+
+
 def test_flips_move_masks_too() -> None:
     picture = Picture(
         np.zeros((8, 8, 3), np.uint8), np.tile(np.arange(8) < 3, (8, 1)).astype(np.bool_)
@@ -47,7 +57,7 @@ def test_prompts_say_the_scale(task: Task) -> None:
     rng = choices("scales")
     seen = {}
     for _ in range(60):
-        example = instance(task, pictures, (0, 1), rng, augment=True)
+        example = instance(task, pictures, (0, 1), rng, augment=True, framing="whole")
         word = example.prompt.split("a <new1>")[0]
         seen.setdefault(word, []).append(int(example.masks.sum()))
     assert set(seen) == {"", "very small ", "close up "}
