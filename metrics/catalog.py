@@ -58,6 +58,8 @@ FEATURES = {
     "flow.motion": Feature(source="pairs", networks=("flow",)),
     "aesthetic.frames": Feature(source="frames", networks=("aesthetic",)),
     "seams.frames": Feature(source="frames"),
+    "pasting.frames": Feature(source="frames"),
+    "pasting.references": Feature(source="references"),
     "dis.motion": Feature(source="pairs"),
 }
 

@@ -1,9 +1,12 @@
-"""Copy-paste: is a reference pasted in, rather than the subject rendered anew?
+"""Copy-paste: is a reference image pasted in, rather than the subject rendered anew?
 
-A subject that is rendered anew resembles its reference images about as much as they resemble one
-another; one that is cut out of a reference resembles that single image far more, and the same one
-in frame after frame. Image metrics reward exactly this.
+Image metrics reward it: a frame that is the reference has a perfect likeness. Here each reference
+image is looked for, as a picture with its background, at every place and size of the frame
+(`backbones/pasting.py`); what is found again and again is a copy, since a new place brings another
+background. The subject cut out of its background is the harder case, `copy_paste.cut_out`.
 """
+
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
@@ -17,57 +20,58 @@ from customstudio.metrics.spec import (
     Variant,
     VideoFeatures,
 )
-from customstudio.metrics.subject_presence import NO_REFERENCE, per_subject
 
 SPEC = MetricSpec(
     id="copy_paste",
     version=1,
     title="Copy-paste",
-    unit="share of the way from likeness to identity",
-    bounds=(0.0, 1.0),
+    unit="correlation",
+    bounds=(-1.0, 1.0),
     better="lower",
-    needs={"matches": "dino.matches", "resemblance": "dino.resemblance"},
+    needs={"pasted": "pasting.frames", "counts": "pasting.references"},
     source="ours; docs/metrics.md",
     per_subject=True,
-    variants=(Variant(name="most", about="the subject that is copied most"),),
+    variants=(
+        Variant(name="most", about="the subject that is copied most"),
+        Variant(name="cut_out", about="the subject alone, where a reference has a mask"),
+    ),
 )
-TOO_FEW = Unscored("one reference image says nothing of the subject's variety")
+NO_REFERENCE = Unscored("no usable reference image")
+NO_MASK = Unscored("no reference image has a mask")
 
 
-def copied(
-    found: Float[Array, "frames images"], resemblance: Float[Array, "images 3"]
-) -> Float[Array, "frames"]:
-    """How far the one best reference lies above the references' likeness to one another.
+def copied(found: Float[Array, "frames images"]) -> float:
+    """The mean correlation of the one reference that the video as a whole shows most.
 
-    0: no closer to it than another picture of the subject is; 1: the same patch for patch. The
-    reference is the one that the whole video resembles most.
-
-    >>> resemblance = np.array([[0.6, 0.6, 0.1], [0.6, 0.6, 0.1]])
-    >>> copied(np.array([[0.8, 0.5], [0.5, 0.6]]), resemblance).round(2).tolist()
-    [0.5, 0.0]
+    >>> copied(np.array([[0.9, 0.3], [0.7, 0.5]]))
+    0.8
     """
-    found = np.asarray(found, np.float64)
-    source = int(found.mean(axis=0).argmax())
-    usual = float(resemblance[source, 0])
-    excess: Array = (found[:, source] - usual) / max(1e-6, 1.0 - usual)
-    return excess.clip(0.0, 1.0)
+    return float(np.asarray(found, np.float64).mean(axis=0).max())
+
+
+def _per_subject(video: VideoFeatures) -> Iterator[tuple[str, Array, Array]]:
+    start = 0
+    for subject, images in zip(video.subjects, video.references["pasting.references"], strict=True):
+        stop = start + 2 * len(images)
+        table = video.arrays["pasting.frames"][:, start:stop]
+        yield subject.id, table[:, ::2], table[:, 1::2]
+        start = stop
 
 
 def score(video: VideoFeatures) -> dict[str, Score]:
-    """Mean over frames for each subject; most: the largest of the subjects'."""
+    """A value for each subject, and their mean; the largest of them; and of the cut-outs."""
     values: dict[str, float | Unscored] = {}
-    curves = []
-    for name, table, own in per_subject(video):
-        if len(own) < 2:
-            values[name] = TOO_FEW if len(own) else NO_REFERENCE
-            continue
-        curves.append(copied(table[:, :-2], own))
-        values[name] = float(curves[-1].mean())
+    cut: dict[str, float | Unscored] = {}
+    for name, pictures, cut_outs in _per_subject(video):
+        values[name] = copied(pictures) if pictures.shape[1] else NO_REFERENCE
+        masked = cut_outs[:, (cut_outs > -1.0).any(axis=0)]
+        cut[name] = copied(masked) if masked.shape[1] else NO_MASK
     scores = SubjectScores(values)
     mean = scores.mean
-    most = mean if isinstance(mean, Unscored) else max(float(c.mean()) for c in curves)
-    curve = np.max(curves, axis=0) if curves else None
+    known = [value for value in values.values() if not isinstance(value, Unscored)]
+    most = mean if isinstance(mean, Unscored) else max(known)
     return {
-        "copy_paste": Score.over_subjects(scores, curve),
+        "copy_paste": Score.over_subjects(scores),
         "copy_paste.most": Score(most),
+        "copy_paste.cut_out": Score.over_subjects(SubjectScores(cut)),
     }

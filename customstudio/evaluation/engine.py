@@ -29,6 +29,8 @@ from customstudio.metrics.spec import Array, Unscored, VideoFeatures
 IMAGE_ROLES = ("clip", "dino", "aesthetic")
 FEATURES_VERSION = "1"
 """Raised when frames or images are prepared differently: kept features are then made anew."""
+OF_GALLERIES = ("dino.resemblance", "pasting.references")
+"""Features of references that hold a subject against others, or its images as pictures."""
 PAIR_BATCH = 8
 """Frame pairs a pass of the flow network: its memory grows with the square of the resolution."""
 
@@ -70,7 +72,7 @@ class Engine:
         self._of_subject = [
             name
             for name in plan.features
-            if FEATURES[name].source.startswith("ref") and name != "dino.resemblance"
+            if FEATURES[name].source.startswith("ref") and name not in OF_GALLERIES
         ]
         self._galleries = Galleries(self._references, plan.collection)
 
@@ -84,8 +86,7 @@ class Engine:
         subjects = {s.id: s for item in items for s in item.subjects}
         with self._clock.stage("references"):
             self._references.check(list(subjects.values()), self._of_subject)
-            if "dino.matches" in self._plan.features:
-                self._galleries.check(sorted(subjects))
+            self._galleries.check(sorted(subjects), self._plan.features)
         stream = FrameStream(items, self._wanted(), workers=self._workers)
         try:
             videos = iter(stream)
@@ -95,11 +96,14 @@ class Engine:
             stream.close()
 
     def _wanted(self) -> Wanted:
-        from customstudio.metrics.backbones import dis, seams
+        from customstudio.metrics.backbones import dis, pasting, seams
 
         features, spec = self._plan.features, self._plan.collection.video
         return Wanted(
-            transforms={role: self._networks[role].transform for role in _image_roles(features)},
+            transforms={
+                **{role: self._networks[role].transform for role in _image_roles(features)},
+                **({"pasting": pasting.small} if "pasting.frames" in features else {}),
+            },
             per_frame={"seams.frames": seams.seam_code} if "seams.frames" in features else {},
             per_pair={"dis.motion": dis.motion} if "dis.motion" in features else {},
             whole_frames=bool({"faces.frames", "crops.frames"} & set(features)),
@@ -166,6 +170,14 @@ class Engine:
                 )
                 patches = arrays.pop("dino.patches")
                 arrays["dino.matches"] = self._galleries.matches(patches, item.subjects)
+        if "pasting.frames" in self._plan.features:
+            with self._clock.stage("pasting"):
+                references["pasting.references"] = tuple(
+                    np.arange(len(self._galleries.pictures(s.id)), dtype=np.float32)
+                    for s in item.subjects
+                )
+                small = arrays.pop("pasting.small")
+                arrays["pasting.frames"] = self._galleries.pasted(small, item.subjects)
         with self._clock.stage("text"):
             wants_text = "clip.text" in self._plan.features
             text = {"clip.text": self._references.of_text(item.prompt)} if wants_text else {}
@@ -212,8 +224,11 @@ class _ChunkWork:
                 message = next(messages)
             if not isinstance(message, Block):
                 return message
-            for role, batcher in self._batchers.items():
-                batcher.add(index, message.inputs[role])
+            for role, images in message.inputs.items():
+                if role in self._batchers:
+                    self._batchers[role].add(index, images)
+                else:
+                    self._keep(index, f"{role}.small", images)
             for name, values in message.values.items():
                 self._keep(index, name, values)
             if message.frames is not None:

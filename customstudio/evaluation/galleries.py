@@ -4,18 +4,22 @@ Whom a subject is told apart from is decided by all videos of the run, whatever 
 first the subjects that share a video with it, then others of its category, by name.
 """
 
+from collections.abc import Collection as Names
 from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, UInt8
 
 from customstudio.errors import UserError, raise_all
 from customstudio.evaluation.embedding import References
 from customstudio.evaluation.items import Collection, ItemSubject
+from customstudio.media.image import load_image
+from customstudio.media.masks import load_mask
 from customstudio.media.video import MediaError
-from customstudio.metrics.backbones import matching
+from customstudio.metrics.backbones import matching, pasting
 from customstudio.metrics.backbones.matching import Gallery
+from customstudio.metrics.backbones.pasting import Picture
 from customstudio.metrics.spec import Array
 
 
@@ -31,9 +35,10 @@ class Galleries:
                 self._companions[name] |= names - {name}
         self.of = cache(self._of)
         self.resemblance = cache(self._resemblance)
+        self.pictures = cache(self._pictures)
 
-    def check(self, names: Sequence[str]) -> None:
-        """Make the galleries of some subjects now.
+    def check(self, names: Sequence[str], features: Names[str]) -> None:
+        """Make what some features need of some subjects now.
 
         Raises:
             UserError: images that cannot be read, all at once.
@@ -41,7 +46,10 @@ class Galleries:
         problems = []
         for name in names:
             try:
-                self.resemblance(name)
+                if "dino.matches" in features:
+                    self.resemblance(name)
+                if "pasting.frames" in features:
+                    self.pictures(name)
             except MediaError as error:
                 problems.append(
                     UserError(
@@ -70,6 +78,21 @@ class Galleries:
         """`matching.matches` of every subject of a video, side by side."""
         frames = matching.unit32(frames)
         return np.hstack([matching.matches(frames, self.of(s.id)) for s in subjects])
+
+    def pasted(
+        self, frames: UInt8[Array, "frames h w 3"], subjects: Sequence[ItemSubject]
+    ) -> Float32[Array, "searched columns"]:
+        """`pasting.pasted` of every subject of a video, side by side."""
+        pictures = [picture for s in subjects for picture in self.pictures(s.id)]
+        return pasting.pasted(frames, pictures)
+
+    def _pictures(self, name: str) -> tuple[Picture, ...]:
+        found = []
+        for reference in self._subjects[name].references:
+            image = load_image(reference.path)
+            mask = load_mask(reference.mask, image.shape[:2]) if reference.mask else None
+            found.append(Picture(image, mask))
+        return tuple(found)
 
     def _of(self, name: str) -> Gallery:
         own, masks = self._references.patches(self._subjects[name])

@@ -12,7 +12,6 @@ from jaxtyping import Float, UInt8
 
 from customstudio.evaluation.items import Item
 from customstudio.files import sha256_file
-from customstudio.media.image import Transform
 from customstudio.media.video import Limits, MediaError, open_video
 from customstudio.metrics.dynamic_degree import sampling_step
 from customstudio.metrics.spec import Array
@@ -65,8 +64,8 @@ class Broken:
 class Wanted:
     """What the frames of each video are turned into."""
 
-    transforms: Mapping[str, Transform]
-    """Role -> the network's own resize."""
+    transforms: Mapping[str, Callable[[UInt8[Array, "height width 3"]], UInt8[Array, "h w 3"]]]
+    """Role -> the network's own resize, or another way to a smaller frame."""
     per_frame: Mapping[str, Callable[[UInt8[Array, "height width 3"]], float]] = field(
         default_factory=dict
     )

@@ -16,7 +16,7 @@ NOTE = "mini: not comparable with official scores"
 SOURCES = {
     "truth": ("", 0.0, "rendered as the prompt says: what a perfect method would give"),
     "blending": ("blend", 1.0, "the subjects' looks run into each other"),
-    "pasting": ("copy_paste", 1.0, "a subject cut out of its reference image"),
+    "pasting": ("copy_paste", 1.0, "a reference image laid over the place of its subject"),
 }
 """Source -> the fault it has, how much of it, and what it is in words."""
 

@@ -171,6 +171,20 @@ def _collage(scene: Scene, severity: float, size: int) -> Frames:
 
 
 def _copy_paste(scene: Scene, severity: float, size: int) -> Frames:
+    """A reference image, background and all, laid over the place where its subject should be."""
+    index = victim(scene)
+    picture = portrait(scene.subjects[index], 0).frames[0]
+    wrong = render(scene, size).frames.copy()
+    side = size // max(2, len(scene.subjects))
+    small = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
+    left = round((index + 0.5) * size / len(scene.subjects) - side / 2)
+    left = min(max(0, left), size - side)
+    top = round(0.95 * size) - side
+    wrong[:, top : top + side, left : left + side] = small
+    return _in_share(scene, severity, render(scene, size).frames, wrong)
+
+
+def _cut_out(scene: Scene, severity: float, size: int) -> Frames:
     """A subject cut out of its reference image and laid over the place where it should be."""
     index = victim(scene)
     clip = render(scene, size)
@@ -223,6 +237,7 @@ FAULTS: dict[str, tuple[str, Make]] = {
     "blur": ("Gaussian blur, to 3 pixels of 64", _blur),
     "noise": ("Gaussian noise, to a deviation of 70 of 255", _noise),
     "collage": ("each subject's own video side by side (share of frames)", _collage),
-    "copy_paste": ("a subject cut out of its reference image (share of frames)", _copy_paste),
+    "copy_paste": ("a reference image pasted in a subject's place (share of frames)", _copy_paste),
+    "cut_out": ("a subject cut out of its reference and pasted in (share of frames)", _cut_out),
 }
 """Name -> what it is, and how it is made."""

@@ -51,7 +51,8 @@ def scale(x: float, y: float | None = None) -> Float[Array, "3 3"]:
 def turn(angle: float, x: float = 0.0, y: float = 0.0) -> Float[Array, "3 3"]:
     """The transform that turns by an angle in radians, clockwise in the picture, about (x, y)."""
     c, s = np.cos(angle), np.sin(angle)
-    return shift(x, y) @ np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]]) @ shift(-x, -y)
+    turned = np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+    return np.asarray(shift(x, y) @ turned @ shift(-x, -y))
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, corners: int = 28) -> Float[Array, "n 2"]:

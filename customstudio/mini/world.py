@@ -102,7 +102,7 @@ class Clip:
         pictures = np.stack([picture for picture, _ in self._painted])
         if self.light == "day":
             return pictures
-        return np.clip(np.round(pictures * tint), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(np.round(pictures * tint), 0, 255), np.uint8)
 
     @cached_property
     def labels(self) -> Int[Array, "frames size size"]:
