@@ -43,6 +43,11 @@ class CustomVideoOptions(TrainingOptions, AttentionLoss):
     train: Projections = "kv"
     layers: Layers = "spatial+temporal"
 
+    @property
+    def needs_masks(self) -> bool:
+        """For the collage without backgrounds, and for the attention loss."""
+        return self.remove_background or self.alpha > 0
+
 
 DEFAULTS = CustomVideoOptions()
 
@@ -160,9 +165,8 @@ def fit(
 ) -> Tuned:
     """Train keys and values of the cross-attention, and one token a subject, on one pair."""
     model = bases.main
-    needs_masks = options.alpha > 0
     pictures = read_pictures(
-        task.subjects, masks=needs_masks, remove_background=options.remove_background
+        task.subjects, masks=options.needs_masks, remove_background=options.remove_background
     )
     size = (task.video.height, task.video.width)
     priors: list[list[ClassImage]] = []

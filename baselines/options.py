@@ -14,6 +14,11 @@ from customstudio.records import Record
 class Options(Record):
     """What a method can be told; the defaults are the paper's where it states them."""
 
+    @property
+    def needs_masks(self) -> bool:
+        """Whether each reference must have a mask."""
+        return False
+
 
 Some = TypeVar("Some", bound=Options)
 

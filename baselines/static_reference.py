@@ -24,6 +24,11 @@ class StaticOptions(Options):
     remove_background: bool = False
     """White outside the masks."""
 
+    @property
+    def needs_masks(self) -> bool:
+        """For a still without backgrounds."""
+        return self.remove_background
+
 
 DEFAULTS = StaticOptions()
 
@@ -55,7 +60,7 @@ def generate(
 ) -> Videos:
     """One reference of each subject, chosen by the job, in every frame."""
     pictures = read_pictures(
-        task.subjects, masks=False, remove_background=options.remove_background
+        task.subjects, masks=options.needs_masks, remove_background=options.remove_background
     )
     size = (task.video.height, task.video.width)
     stills = []

@@ -1,19 +1,17 @@
 """What can be known before a network is loaded: settings, tasks, all that is missing."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from customstudio.baselines import catalog
-from customstudio.baselines.bases.spec import BaseSpec
-from customstudio.baselines.bases.store import BaseFolder, locate
+from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.options import Options, override, variant
-from customstudio.baselines.sampling import SamplingOptions
 from customstudio.baselines.task import Task, task_of
 from customstudio.errors import UserError, raise_all
 from customstudio.files import sha256_file
 from customstudio.generation.grid import PairWork, choose_pairs, work
+from customstudio.generation.missing import locate_bases, missing_packages, missing_references
 from customstudio.generation.records import PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.references import find_references
@@ -83,16 +81,18 @@ def prepare(request: Request) -> Prepared:
             the folder that were made with other settings.
     """
     options, video, left = outline(request)
-    problems: list[UserError] = []
     references = find_references(request.suite, request.references)
-    tasks = {}
-    for entry in left:
-        try:
-            tasks[entry.pair] = task_of(request.suite, entry.pair, video, references)
-        except UserError as problem:
-            problems.append(problem)
-    folders = _bases(request, options, problems)
+    pairs = [entry.pair for entry in left if entry.todo]
+    needs_base = catalog.card(request.method).base != "none"
+    problems = missing_packages(request.method) if needs_base else []
+    problems += missing_references(request.suite, pairs, references, masks=options.needs_masks)
+    folders: list[BaseFolder] = []
+    if needs_base:
+        given = (request.base_folder, request.upscaler_folder)
+        folders, absent = locate_bases(request.method, options, given)
+        problems += absent
     raise_all(problems)
+    tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
     settings = Settings(
         name=variant(request.method, options),
         method=request.method,
@@ -106,36 +106,11 @@ def prepare(request: Request) -> Prepared:
         upscaler=folders[1].provenance() if len(folders) > 1 else None,
         arithmetic=request.arithmetic,
     )
-    left = work(request.out, request.suite, list(tasks), settings)
+    left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None
     return Prepared(
         request, options, settings, tasks, left, folders[0] if folders else None, upscaler
     )
-
-
-def _bases(request: Request, options: Options, problems: list[UserError]) -> list[BaseFolder]:
-    """The base and, for high resolution, the upscaler; what is missing joins the problems."""
-    base = catalog.card(request.method).base
-    wanted: list[tuple[str, Path | None]] = [] if base == "none" else [(base, request.base_folder)]
-    if isinstance(options, SamplingOptions) and options.high_resolution:
-        wanted.append(("zeroscope-xl", request.upscaler_folder))
-    # Those of the default place in one call, so that one error lists them all.
-    if all(folder is None for _, folder in wanted):
-        return _located([catalog.base(name) for name, _ in wanted], None, problems)
-    found: list[BaseFolder] = []
-    for name, folder in wanted:
-        found += _located([catalog.base(name)], folder, problems)
-    return found
-
-
-def _located(
-    specs: Sequence[BaseSpec], folder: Path | None, problems: list[UserError]
-) -> list[BaseFolder]:
-    try:
-        return locate(specs, folder)
-    except UserError as problem:
-        problems.append(problem)
-        return []
 
 
 def pair_record(task: Task) -> PairRecord:

@@ -75,12 +75,13 @@ def gradients(
             }
 
 
-def test_what_trains(model: VideoModel, task: Task) -> None:
-    found = gradients(model, task, CustomVideoOptions())
+@pytest.mark.parametrize(("which", "idle"), [("kv", "to_k"), ("qv", "to_q")])
+def test_what_trains(model: VideoModel, task: Task, which: str, idle: str) -> None:
+    found = gradients(model, task, override(CustomVideoOptions(), [f"train={which}"]))
     assert len(found) == 67
     for name, value in found.items():
         temporal = "temp_attentions" in name or name.startswith("transformer_in")
-        if temporal and name.endswith("to_k.weight"):
+        if temporal and name.endswith(f"{idle}.weight"):
             assert value == 0.0, name  # softmax over one frame is 1, whatever the key
         else:
             assert value, name

@@ -210,10 +210,35 @@ def test_all_that_is_missing_is_said_at_once(suite: Suite, tmp_path: Path) -> No
     with pytest.raises(UserError) as caught:
         prepare(request)
     text = str(caught.value)
-    assert text.count("no reference images") == 2
+    assert text.count("no reference images of 3 subjects") == 1
     assert text.count("hf download") == 2
     assert "CC BY-NC" in text
     assert not (tmp_path / "out").exists()
+
+
+def test_missing_masks_are_said_before_it_starts(
+    request_of: Any, suite: Suite, tmp_path: Path
+) -> None:
+    import shutil
+
+    from customstudio.suites.references import data_dir
+
+    shutil.copytree(data_dir("mini") / "refs", tmp_path / "bare" / "refs")
+    bare = tmp_path / "bare" / "refs"
+    with pytest.raises(UserError, match="masks are missing for"):
+        prepare(request_of("customvideo", changes=FAST, references=bare))
+    without = (*FAST, "remove_background=false", "alpha=0")
+    assert prepare(request_of("customvideo", changes=without, references=bare)).tasks
+
+
+def test_missing_packages_are_said(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("customstudio.generation.missing.EXTRA", ("torch", "no_such_package"))
+    with pytest.raises(UserError) as caught:
+        prepare(Request(suite, "untuned", tmp_path))
+    assert "packages are missing: no_such_package" in str(caught.value)
+    assert prepare(Request(suite, "static_reference", tmp_path)).base is None
 
 
 def test_a_plan_counts(tmp_path: Path) -> None:
