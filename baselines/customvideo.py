@@ -5,10 +5,11 @@ arXiv:2401.09962. The loss is L_recon + alpha * L_attn + L_prior; L_attn is its 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from customstudio.baselines.attention import AttentionLoss, attention_loss, recording
@@ -16,6 +17,7 @@ from customstudio.baselines.card import SAMPLING, Card, OpenPoint
 from customstudio.baselines.collage import Framing, read_pictures
 from customstudio.baselines.examples import Example, instance, prior
 from customstudio.baselines.fitting import fitting
+from customstudio.baselines.options import Weight
 from customstudio.baselines.parameters import Layers, Projections, projections
 from customstudio.baselines.prior import ClassImage, class_images
 from customstudio.baselines.sampling import Videos, sample
@@ -26,6 +28,8 @@ from customstudio.baselines.training import TrainingOptions, denoising_errors, t
 from customstudio.baselines.tuned import Tuned
 from customstudio.suites.schema import Job
 
+Level = Annotated[int, Field(ge=1, le=4)]
+
 
 class CustomVideoOptions(TrainingOptions, AttentionLoss):
     """The defaults are the paper's where it states them (see the card)."""
@@ -34,9 +38,9 @@ class CustomVideoOptions(TrainingOptions, AttentionLoss):
     """All subjects in one picture, one subject a picture, or either at even odds."""
     framing: Framing = "whole"
     remove_background: bool = True
-    alpha: float = 0.2
+    alpha: Weight = 0.2
     """Weight of the attention loss; 0: none."""
-    levels: tuple[int, ...] = (3,)
+    levels: tuple[Level, ...] = Field(default=(3,), min_length=1)
     """Resolutions that it acts on, 1 (the latents') to 4."""
     attend: Literal["token", "token+noun"] = "token"
     """Whose map is controlled: the learnable token's, or also that of the noun after it."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
 from customstudio.baselines.fitting import fitting
+from customstudio.baselines.options import Count, Rate
 from customstudio.baselines.reconstruction import reconstruction
 from customstudio.baselines.sampling import Videos, sample
 from customstudio.baselines.seeds import seed_of
@@ -21,9 +22,9 @@ from customstudio.suites.schema import Job
 class DreamBoothOptions(TrainingOptions):
     """Of the baseline in CustomVideo, where it states them."""
 
-    steps: int = 1000
-    rate: float = 4e-4
-    rank: int = 4
+    steps: Count = 1000
+    rate: Rate = 4e-4
+    rank: Count = 4
     """Of the adapters, on queries, keys, values and outputs of the spatial attention."""
 
 

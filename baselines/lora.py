@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
 from customstudio.baselines.fitting import fitting
+from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.reconstruction import reconstruction
 from customstudio.baselines.sampling import Videos, sample
 from customstudio.baselines.seeds import seed_of
@@ -21,9 +22,9 @@ from customstudio.suites.schema import Job
 class LoraOptions(TrainingOptions):
     """Ours: no paper gives them for this base."""
 
-    rate: float = 1e-4
-    prior_weight: float = 0.0
-    rank: int = 4
+    rate: Rate = 1e-4
+    prior_weight: Weight = 0.0
+    rank: Count = 4
     """Of the adapters, on queries, keys, values and outputs of the spatial attention."""
 
 

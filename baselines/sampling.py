@@ -1,15 +1,17 @@
 """A job's video from a base and what was fitted; its noise depends on the job alone."""
 
 from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 from customstudio.baselines.bases.sampler import text_to_video, video_to_video
-from customstudio.baselines.options import Options
+from customstudio.baselines.options import Count, Options, Weight
 from customstudio.baselines.seeds import normal
 from customstudio.baselines.task import Bases, Task
 from customstudio.baselines.tuned import Tuned, applied
@@ -21,14 +23,14 @@ Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
 class SamplingOptions(Options):
     """How videos are sampled."""
 
-    sampling_steps: int = 50
-    guidance: float = 9.0
+    sampling_steps: Count = 50
+    guidance: Weight = 9.0
     negative_prompt: str = ""
     high_resolution: bool = False
     """Take the video to 1024x576 with zeroscope XL, with the same fitted weights on it."""
-    xl_steps: int = 30
-    xl_strength: float = 0.6
-    xl_guidance: float = 15.0
+    xl_steps: Count = 30
+    xl_strength: Annotated[float, Field(gt=0, le=1)] = 0.6
+    xl_guidance: Weight = 15.0
 
 
 def sample(

@@ -8,6 +8,7 @@ from typing import Literal
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
 from customstudio.baselines.fitting import fitting
+from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.reconstruction import reconstruction
 from customstudio.baselines.sampling import Videos, sample
 from customstudio.baselines.task import Bases, Task
@@ -20,12 +21,12 @@ from customstudio.suites.schema import Job
 class TextualInversionOptions(TrainingOptions):
     """The paper's, as far as they carry over to this base."""
 
-    steps: int = 5000
-    batch: int = 4
-    rate: float = 5e-3
-    weight_decay: float = 0.0
+    steps: Count = 5000
+    batch: Count = 4
+    rate: Rate = 5e-3
+    weight_decay: Weight = 0.0
     start: Literal["rare", "noun"] = "noun"
-    prior_weight: float = 0.0
+    prior_weight: Weight = 0.0
 
 
 DEFAULTS = TextualInversionOptions()

@@ -7,7 +7,7 @@ Rombach et al., CVPR 2022: the mean of || eps - eps_theta(z_t, t, c) ||^2, t uni
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,27 +17,28 @@ from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.collage import Framing
+from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.sampling import SamplingOptions
 
 
 class TrainingOptions(SamplingOptions):
     """How a fit is run."""
 
-    steps: int = 500
-    batch: int = 2
+    steps: Count = 500
+    batch: Count = 2
     """Pictures of the subjects in a step; as many class images come with them."""
-    rate: float = 4e-5
+    rate: Rate = 4e-5
     """Learning rate of AdamW, constant."""
-    weight_decay: float = 1e-2
+    weight_decay: Weight = 1e-2
     augment: bool = True
     """Flip and scale the references (with a word for it in the prompt), masks with them."""
     framing: Framing = "fill"
     """A reference fills its frame and loses its margins, or is whole with white around it."""
     start: Literal["rare", "noun"] = "rare"
     """Where tokens start: at a rare word, or at the subject's noun."""
-    prior_weight: float = 1.0
+    prior_weight: Weight = 1.0
     """Weight of prior preservation; 0: none."""
-    class_images: int = 200
+    class_images: Count = 200
     """For each subject, made by the base itself."""
     class_images_by: Literal["subject", "class"] = "subject"
     """Two subjects of one noun have images of their own, or share them."""
@@ -50,14 +51,11 @@ def denoising_errors(
     generator: torch.Generator,
 ) -> Float[Tensor, " batch"]:
     """The mean square error of the predicted noise, for each image as a video of one frame."""
-    from diffusers import DDPMScheduler
-
     latents = model.encode_images(images, generator)
-    scheduler: Any = DDPMScheduler.from_config(model.schedule)
-    count = int(scheduler.config.num_train_timesteps)
+    count = int(model.noising.config.num_train_timesteps)
     t = torch.randint(count, (len(latents),), generator=generator).to(model.device)
     noise = torch.randn(latents.shape, generator=generator).to(model.device)
-    noisy = scheduler.add_noise(latents, noise, t)
+    noisy = model.noising.add_noise(latents, noise, t)
     predicted = model.predict(noisy, t, model.encode_text(prompts))
     return ((predicted - noise) ** 2).flatten(1).mean(1)
 

@@ -6,6 +6,7 @@ The parts are diffusers' and transformers' own classes; nothing here knows of a 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,13 @@ class VideoModel:
             _own_memory(part)
             part.requires_grad_(False)
             part.eval()
+
+    @cached_property
+    def noising(self) -> Any:
+        """The forward process, as diffusers' `DDPMScheduler`: its `add_noise` and its length."""
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler.from_config(self.schedule)
 
     @property
     def scale(self) -> int:
@@ -169,7 +177,7 @@ def load(folder: Any, device: str = "cpu", *, autocast: bool = False) -> VideoMo
             path, subfolder="text_encoder", dtype=torch.float32, **local
         ),
         tokenizer=CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", **local),
-        schedule={k: v for k, v in schedule.items() if not k.startswith("_")},
+        schedule=dict(schedule),
         provenance=folder.provenance(),
         device=torch.device(device),
         autocast=autocast,

@@ -1,5 +1,7 @@
 """Base models: shapes, loading, sampling equal to diffusers' own pipelines, missing weights."""
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +102,35 @@ def test_a_saved_base_loads_to_the_same_bits(model: VideoModel, tiny_folder: Pat
     one = text_to_video(model, PROMPTS, noise(model), steps=2, guidance=2)
     two = text_to_video(again, PROMPTS, noise(model), steps=2, guidance=2)
     assert torch.equal(one, two)
+
+
+def test_a_base_of_bin_files_loads_without_a_warning(
+    model: VideoModel, tiny_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As the published one: `.bin` weights, and the schedule's keys are those of another class."""
+    from safetensors.torch import load_file
+
+    shutil.copytree(tiny_folder, tmp_path, dirs_exist_ok=True)
+    for name, old in (
+        ("unet/diffusion_pytorch_model", "unet/diffusion_pytorch_model"),
+        ("vae/diffusion_pytorch_model", "vae/diffusion_pytorch_model"),
+        ("text_encoder/model", "text_encoder/pytorch_model"),
+    ):
+        file = tmp_path / f"{name}.safetensors"
+        torch.save(load_file(file), tmp_path / f"{old}.bin")
+        file.unlink()
+    config = tmp_path / "scheduler" / "scheduler_config.json"
+    given = json.loads(config.read_text())
+    config.write_text(json.dumps({**given, "set_alpha_to_one": False, "skip_prk_steps": True}))
+    (found,) = locate([SPECS[0]], tmp_path)
+    again = load(found)
+    for part in ("unet", "vae", "text_encoder"):
+        ours, theirs = getattr(model, part).state_dict(), getattr(again, part).state_dict()
+        assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    one = text_to_video(again, PROMPTS, noise(model), steps=1, guidance=2)
+    assert torch.equal(one, text_to_video(model, PROMPTS, noise(model), steps=1, guidance=2))
+    assert len(again.noising.alphas_cumprod) == 1000
+    assert "not expected" not in caplog.text
 
 
 def test_missing_bases_are_listed_at_once(tmp_path: Path) -> None:

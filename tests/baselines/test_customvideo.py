@@ -168,6 +168,13 @@ def test_bfloat16_is_near_float32(model: VideoModel, task: Task) -> None:
     assert video.shape == (1, 3, 64, 64, 3)
 
 
+@pytest.mark.parametrize("change", ["steps=0", "levels=5", "alpha=-1", "xl_strength=2", "rate=0"])
+def test_senseless_values_are_refused(change: str) -> None:
+    with pytest.raises(UserError) as caught:
+        override(CustomVideoOptions(), [change])
+    assert change.split("=")[0] in str(caught.value)
+
+
 def test_missing_masks_are_all_named(model: VideoModel, task: Task) -> None:
     bare = [
         s.__class__(s.id, s.noun, tuple(r.model_copy(update={"mask": None}) for r in s.references))
