@@ -14,6 +14,8 @@ from customstudio.weights.networks import Network, manifest
 
 EMBEDDED_SUITES = ("mini",)
 """Rendered by CustomStudio itself: never official."""
+OWN_VIDEOS = ("manifest", "custom")
+"""What a run calls its suite where there was none: scores that nobody else can make."""
 _EVALUATE = "evaluate again with this CustomStudio, and submit that run"
 
 
@@ -43,6 +45,13 @@ def check_suite(submission: Submission, rules: Rules) -> tuple[Suite | None, lis
     """The suite that was evaluated, if it is a known one and told truly."""
     claimed = submission.suite
     suite = rules.suite(claimed)
+    if suite is None and claimed.name in OWN_VIDEOS:
+        finding = Finding(
+            place="submission.json: suite.name",
+            what="own videos and prompts, not those of a suite",
+            fix="evaluate a suite's tree, PAIR/PROMPT/SEED.mp4, without a manifest beside it",
+        )
+        return None, [finding]
     if suite is None:
         finding = Finding(
             place="submission.json: suite.digest",

@@ -76,6 +76,7 @@ def _set(*path: Any, value: Any) -> Callable[[Any], None]:
         (_set("coverage", "clip_t", "scored", value=7), "coverage.clip_t.scored"),
         (lambda d: d["overall"].pop("clip_t"), "overall: not the keys"),
         (_set("suite", "digest", value="0" * 64), "not the digest of a suite known here"),
+        (lambda d: d["suite"].update(name="manifest", digest="0" * 64), "own videos and prompts"),
         (_set("suite", "name", value="mini"), "the suite of this digest is"),
         (_set("suite", "jobs", value=3), "the suite of this digest is"),
         (_set("protocol", value="customstudio-v9"), "unknown protocol"),
