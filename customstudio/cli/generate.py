@@ -31,6 +31,9 @@ def generate(
     prompts: options.Prompts = None,
     seeds: options.Seeds = 1,
     references: options.References = None,
+    base: Annotated[
+        str | None, typer.Option(help="Another base model.", show_default="the method's own")
+    ] = None,
     base_dir: Annotated[
         Path | None, typer.Option(help="Folder of the base model.", show_default="the cache")
     ] = None,
@@ -70,6 +73,7 @@ def generate(
         pairs=None if wanted is None else tuple(wanted),
         shard=parse_shard(shard),
         references=references,
+        base=base,
         base_folder=base_dir,
         upscaler_folder=xl_dir,
         arithmetic="bfloat16" if bf16 else "float32",

@@ -64,14 +64,14 @@ def missing_references(
 
 
 def locate_bases(
-    method: str, options: Options, given: tuple[Path | None, Path | None]
+    base: str, options: Options, given: tuple[Path | None, Path | None]
 ) -> tuple[list[BaseFolder], list[UserError]]:
-    """The base of a method and, for high resolution, the upscaler; and what is missing of them.
+    """The base and, for high resolution, the upscaler; and what is missing of them.
 
     Args:
         given: folders of the base and the upscaler; None: the default place.
     """
-    names = [catalog.card(method).base]
+    names = [base]
     if isinstance(options, SamplingOptions) and options.high_resolution:
         names.append(UPSCALER)
     specs = [catalog.base(name) for name in names]

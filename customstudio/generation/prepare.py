@@ -32,12 +32,20 @@ class Request:
     pairs: tuple[str, ...] | None = None
     shard: tuple[int, int] = (1, 1)
     references: Path | None = None
+    base: str | None = None
+    """Another base model than the method's own, of the same kind."""
     base_folder: Path | None = None
     upscaler_folder: Path | None = None
     arithmetic: Arithmetic = "float32"
     device: str = "auto"
     batch: int = 1
     keep_weights: bool = False
+
+    @property
+    def base_id(self) -> str:
+        """The base model in use; `none` where the method needs no network."""
+        own = catalog.card(self.method).base
+        return own if own == "none" or self.base is None else self.base
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,7 @@ def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
     """
     require_jobs(request.suite)
     options = override(catalog.defaults(request.method), request.changes)
-    base = catalog.card(request.method).base
+    base = request.base_id
     video = request.suite.video or (catalog.base(base).video if base != "none" else None)
     if video is None:
         raise UserError(
@@ -83,13 +91,13 @@ def prepare(request: Request) -> Prepared:
     options, video, left = outline(request)
     references = find_references(request.suite, request.references)
     pairs = [entry.pair for entry in left if entry.todo]
-    needs_base = catalog.card(request.method).base != "none"
+    needs_base = request.base_id != "none"
     problems = missing_packages(request.method) if needs_base else []
     problems += missing_references(request.suite, pairs, references, masks=options.needs_masks)
     folders: list[BaseFolder] = []
     if needs_base:
         given = (request.base_folder, request.upscaler_folder)
-        folders, absent = locate_bases(request.method, options, given)
+        folders, absent = locate_bases(request.base_id, options, given)
         problems += absent
     raise_all(problems)
     tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}

@@ -231,6 +231,15 @@ def test_missing_masks_are_said_before_it_starts(
     assert prepare(request_of("customvideo", changes=without, references=bare)).tasks
 
 
+def test_another_base_is_looked_for(suite: Suite, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="base weights are missing") as caught:
+        prepare(Request(suite, "untuned", tmp_path, base="zeroscope-xl"))
+    assert "zeroscope_v2_XL" in caught.value.fix
+    with pytest.raises(UserError, match="unknown base model"):
+        prepare(Request(suite, "untuned", tmp_path, base="zeroscope"))
+    assert prepare(Request(suite, "static_reference", tmp_path, base="zeroscope-xl")).base is None
+
+
 def test_missing_packages_are_said(
     suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
