@@ -3,10 +3,8 @@
 Image metrics reward it: a frame that is the reference has a perfect likeness. Here each reference
 image is looked for, as a picture with its background, at every place and size of the frame
 (`backbones/pasting.py`); what is found again and again is a copy, since a new place brings another
-background. The subject cut out of its background is the harder case, `copy_paste.cut_out`.
+background. A subject cut out of its background is not found (docs/metrics.md).
 """
-
-from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import Float
@@ -31,13 +29,9 @@ SPEC = MetricSpec(
     needs={"pasted": "pasting.frames", "counts": "pasting.references"},
     source="ours; docs/metrics.md",
     per_subject=True,
-    variants=(
-        Variant(name="most", about="the subject that is copied most"),
-        Variant(name="cut_out", about="the subject alone, where a reference has a mask"),
-    ),
+    variants=(Variant(name="most", about="the subject that is copied most"),),
 )
 NO_REFERENCE = Unscored("no usable reference image")
-NO_MASK = Unscored("no reference image has a mask")
 
 
 def copied(found: Float[Array, "frames images"]) -> float:
@@ -49,29 +43,18 @@ def copied(found: Float[Array, "frames images"]) -> float:
     return float(np.asarray(found, np.float64).mean(axis=0).max())
 
 
-def _per_subject(video: VideoFeatures) -> Iterator[tuple[str, Array, Array]]:
+def score(video: VideoFeatures) -> dict[str, Score]:
+    """A value for each subject, and their mean; most: the largest of them."""
+    values: dict[str, float | Unscored] = {}
     start = 0
     for subject, images in zip(video.subjects, video.references["pasting.references"], strict=True):
-        stop = start + 2 * len(images)
-        table = video.arrays["pasting.frames"][:, start:stop]
-        yield subject.id, table[:, ::2], table[:, 1::2]
-        start = stop
-
-
-def score(video: VideoFeatures) -> dict[str, Score]:
-    """A value for each subject, and their mean; the largest of them; and of the cut-outs."""
-    values: dict[str, float | Unscored] = {}
-    cut: dict[str, float | Unscored] = {}
-    for name, pictures, cut_outs in _per_subject(video):
-        values[name] = copied(pictures) if pictures.shape[1] else NO_REFERENCE
-        masked = cut_outs[:, (cut_outs > -1.0).any(axis=0)]
-        cut[name] = copied(masked) if masked.shape[1] else NO_MASK
+        table = video.arrays["pasting.frames"][:, start : start + len(images)]
+        values[subject.id] = copied(table) if len(images) else NO_REFERENCE
+        start += len(images)
     scores = SubjectScores(values)
     mean = scores.mean
     known = [value for value in values.values() if not isinstance(value, Unscored)]
-    most = mean if isinstance(mean, Unscored) else max(known)
     return {
         "copy_paste": Score.over_subjects(scores),
-        "copy_paste.most": Score(most),
-        "copy_paste.cut_out": Score.over_subjects(SubjectScores(cut)),
+        "copy_paste.most": Score(mean if isinstance(mean, Unscored) else max(known)),
     }

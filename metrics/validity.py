@@ -16,12 +16,12 @@ from jaxtyping import Float
 from customstudio.records import Record
 
 SHIPPED = Path(__file__).with_name("validity.json")
-SEEN, WRONG = 0.75, 0.25
+SEEN, WEAK, WRONG = 0.75, 0.6, 0.25
 Verdict = Literal["seen", "weak", "blind", "rewarded"]
 WORDS: dict[Verdict, str] = {
     "seen": f"a faulty video scores worse in at least {SEEN:.0%} of comparisons",
-    "weak": "it scores worse more often than not, but not reliably",
-    "blind": "no better than a coin",
+    "weak": f"in {WEAK:.0%} to {SEEN:.0%}",
+    "blind": f"in {WRONG:.0%} to {WEAK:.0%}: about as a coin would",
     "rewarded": f"a faulty video scores better in at least {1 - WRONG:.0%} of comparisons",
 }
 
@@ -36,8 +36,9 @@ class Validity(Record):
     """Jobs that have the fault and a score at every severity."""
     spearman: float
     """Mean over jobs of the rank correlation of score and severity; 0 where nothing moves."""
-    effect: float
-    """Mean change from the true video to severity 1, over the spread between seeds."""
+    effect: float | None
+    """Mean change from the true video to severity 1, over the spread between seeds; None where
+    seeds do not differ."""
     auc: float
     """Share of (true, faulty) pairs of videos in which the true one scores better; ties half."""
 
@@ -53,7 +54,7 @@ class Validity(Record):
             return "seen"
         if self.auc <= WRONG:
             return "rewarded"
-        return "weak" if self.auc > 0.6 else "blind"
+        return "weak" if self.auc > WEAK else "blind"
 
 
 class Study(Record):
@@ -89,7 +90,7 @@ def validities(scores: pd.DataFrame, better: Mapping[str, str]) -> Iterable[Vali
         better: metric -> `higher`, `lower` or `neither`; for `neither`, less counts as worse.
     """
     true = scores[scores["fault"] == ""]
-    for metric, rows in scores.groupby("metric", sort=False):
+    for metric, rows in scores[scores["metric"].isin(list(better))].groupby("metric", sort=False):
         own = true[true["metric"] == metric].set_index("job")["value"]
         pairs = true[true["metric"] == metric].groupby("pair")["value"]
         spread = float(np.sqrt(pairs.var(ddof=1).mean()))
@@ -110,7 +111,7 @@ def _validity(metric: str, fault: str, table: pd.DataFrame, spread: float, sign:
         fault=fault,
         jobs=len(values),
         spearman=round(float(np.mean([rank_correlation(row) for row in values])), 3),
-        effect=round(change / spread, 2) if spread > 0 else 0.0,
+        effect=round(change / spread, 2) if spread > 0 else None,
         auc=round(auc(sign * values[:, 0], sign * values[:, -1]), 3),
     )
 

@@ -15,7 +15,6 @@ from customstudio.errors import UserError, raise_all
 from customstudio.evaluation.embedding import References
 from customstudio.evaluation.items import Collection, ItemSubject
 from customstudio.media.image import load_image
-from customstudio.media.masks import load_mask
 from customstudio.media.video import MediaError
 from customstudio.metrics.backbones import matching, pasting
 from customstudio.metrics.backbones.matching import Gallery
@@ -87,12 +86,7 @@ class Galleries:
         return pasting.pasted(frames, pictures)
 
     def _pictures(self, name: str) -> tuple[Picture, ...]:
-        found = []
-        for reference in self._subjects[name].references:
-            image = load_image(reference.path)
-            mask = load_mask(reference.mask, image.shape[:2]) if reference.mask else None
-            found.append(Picture(image, mask))
-        return tuple(found)
+        return tuple(load_image(reference.path) for reference in self._subjects[name].references)
 
     def _of(self, name: str) -> Gallery:
         own, masks = self._references.patches(self._subjects[name])

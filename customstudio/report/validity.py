@@ -46,7 +46,7 @@ def markdown(study: Study) -> str:
         "",
         head + "\n".join(_line(k, [_effect(r.get(f)) for f in faults]) for k, r in table.items()),
         "",
-        "**Blind spots**, by metric (no better than a coin, or better scores for the fault):",
+        "**Blind spots**, by metric:",
         "",
         *(_blind(key, rows) for key, rows in table.items() if "." not in key),
         "",
@@ -108,12 +108,15 @@ def _auc(row: Validity | None) -> str:
 
 
 def _effect(row: Validity | None) -> str:
-    return "" if row is None else f"{row.effect:+.1f} ({row.spearman:+.2f})"
+    if row is None:
+        return ""
+    effect = "no spread" if row.effect is None else f"{row.effect:+.1f}"
+    return f"{effect} ({row.spearman:+.2f})"
 
 
 def _blind(key: str, rows: dict[str, Validity]) -> str:
     blind = [name for name, row in rows.items() if row.verdict == "blind"]
     wrong = [name for name, row in rows.items() if row.verdict == "rewarded"]
-    words = [f"does not see {', '.join(blind)}"] if blind else []
+    words = [f"is blind to {', '.join(blind)}"] if blind else []
     words += [f"rewards {', '.join(wrong)}"] if wrong else []
     return f"- `{key}` {'; '.join(words) or 'sees something of every fault'}"

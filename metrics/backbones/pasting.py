@@ -6,11 +6,10 @@ another background does not correlate.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Float32, UInt8
 
 from customstudio.metrics.spec import Array
 
@@ -23,12 +22,7 @@ _SIZES = tuple(0.28 * 1.15**step for step in range(10))
 _SMALLEST = 8
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A reference image to look for, with the box and mask of its subject where they are known."""
-
-    image: UInt8[Array, "height width 3"]
-    mask: Bool[Array, "height width"] | None = None
+Picture = UInt8[Array, "height width 3"]
 
 
 def small(frame: UInt8[Array, "height width 3"]) -> UInt8[Array, "h w 3"]:
@@ -51,52 +45,30 @@ def searched(frames: int) -> list[int]:
 
 def pasted(
     frames: UInt8[Array, "frames h w 3"], pictures: Sequence[Picture]
-) -> Float32[Array, "searched pictures*2"]:
-    """For each searched frame and picture, the best correlation of the whole picture, and of the
-    subject cut out of it (-1 where it has no mask)."""
-    rows = []
-    for index in searched(len(frames)):
-        frame = frames[index].astype(np.float32)
-        rows.append([value for p in pictures for value in (whole(frame, p), cut_out(frame, p))])
-    return np.array(rows, np.float32).reshape(len(rows), 2 * len(pictures))
+) -> Float32[Array, "searched pictures"]:
+    """For each searched frame, how well each picture is found in it."""
+    rows = [
+        [found(frames[index].astype(np.float32), picture) for picture in pictures]
+        for index in searched(len(frames))
+    ]
+    return np.array(rows, np.float32).reshape(len(rows), len(pictures))
 
 
-def whole(frame: Float32[Array, "h w 3"], picture: Picture) -> float:
-    """Best correlation of a whole picture at any place and size."""
-    best = _correlation(frame, _covering(picture.image, frame.shape[:2]), None)
+def found(frame: Float32[Array, "h w 3"], picture: Picture) -> float:
+    """Best correlation of a picture with the frame, at any place and size; -1 where none is."""
+    best = _correlation(frame, _covering(picture, frame.shape[:2]))
     for size in _SIZES:
-        template = _scaled(picture.image, size * frame.shape[0])
-        best = max(best, _correlation(frame, template, None))
+        best = max(best, _correlation(frame, _scaled(picture, size * frame.shape[0])))
     return best
 
 
-def cut_out(frame: Float32[Array, "h w 3"], picture: Picture) -> float:
-    """Best correlation of the masked subject alone."""
-    if picture.mask is None or not picture.mask.any():
-        return -1.0
-    rows, columns = (np.flatnonzero(picture.mask.any(axis=axis)) for axis in (1, 0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    image, mask = picture.image[box], picture.mask[box].astype(np.float32)
-    best = -1.0
-    for size in _SIZES:
-        template = _scaled(image, size * frame.shape[0])
-        inside = cv2.resize(mask, template.shape[1::-1], interpolation=cv2.INTER_AREA) > 0.6
-        weights = np.repeat(inside[..., None], 3, axis=2).astype(np.float32)
-        best = max(best, _correlation(frame, template, weights))
-    return best
-
-
-def _correlation(frame: Array, template: Array, weights: Array | None) -> float:
+def _correlation(frame: Array, template: Array) -> float:
     height, width = template.shape[:2]
-    too_large = height > frame.shape[0] or width > frame.shape[1]
-    if too_large or min(height, width) < _SMALLEST or (weights is not None and not weights.any()):
+    if height > frame.shape[0] or width > frame.shape[1] or min(height, width) < _SMALLEST:
         return -1.0
     if np.ptp(template, axis=(0, 1)).max() < 2.0:
         return -1.0  # one flat colour is found in any flat colour
-    found = cv2.matchTemplate(frame, template, cv2.TM_CCOEFF_NORMED, mask=weights)
-    # OpenCV divides by almost nothing where the frame is flat under a mask.
-    valid = found[np.isfinite(found) & (np.abs(found) <= 1.001)]
-    return float(valid.max()) if valid.size else -1.0
+    return float(cv2.matchTemplate(frame, template, cv2.TM_CCOEFF_NORMED).clip(-1, 1).max())
 
 
 def _scaled(image: Array, height: float) -> Array:

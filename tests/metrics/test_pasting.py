@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from customstudio.metrics import copy_paste
-from customstudio.metrics.backbones.pasting import Picture, cut_out, pasted, searched, small, whole
+from customstudio.metrics.backbones.pasting import found, pasted, searched, small
 from customstudio.metrics.spec import SubjectInfo, Unscored, VideoFeatures
 
 
@@ -29,33 +29,20 @@ def laid(frame: np.ndarray, image: np.ndarray, side: int, top: int, left: int) -
 def test_a_copy_is_found_at_any_place_and_size(side: int) -> None:
     reference, ground = texture(1), texture(2, 256)
     frame = laid(ground, reference, side, 30, 20)
-    assert whole(small(frame).astype(np.float32), Picture(reference)) > 0.75
-    assert whole(small(ground).astype(np.float32), Picture(reference)) < 0.4
+    assert found(small(frame).astype(np.float32), reference) > 0.75
+    assert found(small(ground).astype(np.float32), reference) < 0.4
 
 
 def test_a_frame_that_is_the_reference_is_one() -> None:
     reference = texture(3, 128)
     wide = cv2.resize(reference, (1024, 1024), interpolation=cv2.INTER_CUBIC)[224:800]
-    assert whole(small(wide).astype(np.float32), Picture(reference)) > 0.98
-
-
-def test_a_cut_out_is_found_without_its_background() -> None:
-    reference = texture(4, 96)
-    mask = np.zeros((96, 96), bool)
-    mask[20:80, 30:70] = True
-    ground = texture(5, 256)
-    frame = ground.copy()
-    frame[60:180, 90:170] = cv2.resize(reference[20:80, 30:70], (80, 120))
-    here = small(frame).astype(np.float32)
-    assert cut_out(here, Picture(reference, mask)) > 0.85
-    assert whole(here, Picture(reference, mask)) < 0.4
-    assert cut_out(here, Picture(reference)) == -1.0
+    assert found(small(wide).astype(np.float32), reference) > 0.98
 
 
 def test_flat_pictures_have_no_correlation() -> None:
     flat = np.full((64, 64, 3), 128, np.uint8)
-    assert whole(flat.astype(np.float32), Picture(flat)) == -1.0
-    assert whole(flat.astype(np.float32), Picture(texture(6))) == 0.0
+    assert found(flat.astype(np.float32), flat) == -1.0
+    assert found(flat.astype(np.float32), texture(6)) == 0.0
 
 
 def test_small_keeps_the_shape_and_never_loses_a_side() -> None:
@@ -68,7 +55,7 @@ def test_four_frames_are_searched() -> None:
     assert searched(1) == [0]
     assert searched(8) == [0, 2, 5, 7]
     frames = np.stack([texture(7, 64)] * 8)
-    assert pasted(frames, [Picture(texture(7)), Picture(texture(8))]).shape == (4, 4)
+    assert pasted(frames, [texture(7), texture(8)]).shape == (4, 2)
     assert pasted(frames, []).shape == (4, 0)
 
 
@@ -87,15 +74,12 @@ def video(table: np.ndarray, *images: int) -> VideoFeatures:
 
 
 def test_scores_by_subject() -> None:
-    # Two images of a (columns: whole, cut out), one of b, which has no mask.
-    table = np.array([[0.2, 0.5, 0.8, 0.9, 0.1, -1.0], [0.4, 0.3, 0.6, 0.7, 0.3, -1.0]])
+    # Two images of a, one of b.
+    table = np.array([[0.2, 0.8, 0.1], [0.4, 0.6, 0.3]])
     scores = copy_paste.score(video(table, 2, 1))
     assert scores["copy_paste"].subjects == pytest.approx({"a": 0.7, "b": 0.2})
     assert scores["copy_paste"].value == pytest.approx(0.45)
     assert scores["copy_paste.most"].value == pytest.approx(0.7)
-    cut = scores["copy_paste.cut_out"]
-    assert cut.subjects["a"] == pytest.approx(0.8)
-    assert cut.subjects["b"] == copy_paste.NO_MASK
 
 
 def test_without_references_there_is_a_reason() -> None:
