@@ -104,7 +104,7 @@ CARD = Card(
         ),
         OpenPoint(
             question="Are heads and layers averaged before the square or after it?",
-            choice="Before: the map of a token is one map, as the paper draws it.",
+            choice="Before: a token then has one map.",
             option="heads",
         ),
         OpenPoint(
@@ -120,7 +120,7 @@ CARD = Card(
         ),
         OpenPoint(
             question="Is all outside of a mask negative, or only the other subjects?",
-            choice="All of it, as the paper's target says.",
+            choice="All of it: the simplest reading of equation 2.",
             option="negative_area",
         ),
         OpenPoint(

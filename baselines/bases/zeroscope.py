@@ -40,6 +40,7 @@ _SIZES = "the architecture's parameters in half precision; the files themselves 
 _LICENCE = "CC BY-NC 4.0 (the model's page): no commercial use"
 
 SPECS = (
+    # The revision is the one in the cache paths of public scripts; the hub was out of reach.
     BaseSpec(
         id="zeroscope-576w",
         title="Zeroscope v2 576w",
