@@ -18,6 +18,8 @@ from customstudio.submissions.parquet import HEADER, TABLE_BYTES
 
 WALL_SECONDS = 60.0
 """Long, as a busy machine may be slow: the worker's own limit is in seconds of computing."""
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+"""All that the worker gets of the environment: no tokens."""
 
 
 class Refused(Exception):
@@ -93,7 +95,7 @@ class Decoder:
     def _running(self) -> tuple[IO[bytes], IO[bytes]]:
         if self._worker is None or self._worker.poll() is not None:
             self._stop()
-            keep = {k: v for k, v in os.environ.items() if not k.startswith("ARROW_")}
+            keep = {name: os.environ[name] for name in _KEPT if name in os.environ}
             self._worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "customstudio.submissions.parquet"],
                 stdin=subprocess.PIPE,

@@ -8,11 +8,8 @@ takes that in.
 import os
 import re
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
-
-from pydantic import TypeAdapter
 
 from customstudio.errors import UserError, raise_all
 from customstudio.records import Record
@@ -22,20 +19,21 @@ from customstudio.submissions.disk import clear, lock, staged, sync
 from customstudio.submissions.entries import (
     Entry,
     Listed,
-    add_entry,
     check_claims,
     entry_of,
     read_entry,
 )
 from customstudio.submissions.events import Event, read_maintainers
 from customstudio.submissions.gate import Checked, check
-from customstudio.submissions.index import Index, add_event, broken_chain, events_of
+from customstudio.submissions.index import Index, add_event, events_of
 from customstudio.submissions.keys import Key
-
-EVENTS = "events.json"
-"""Beside the five files of a bundle: the signed events with which it came."""
-_ID = re.compile(r"[0-9a-f]{64}")
-_EVENTS = TypeAdapter(tuple[Event, ...])
+from customstudio.submissions.recovery import (
+    EVENTS,
+    events_bytes,
+    opening,
+    reconcile,
+    take_in,
+)
 
 
 def default_store() -> Path:
@@ -63,14 +61,15 @@ class Store:
         self.bundles, self.staging = self.root / "bundles", self.root / "staging"
         self.index = Index(self.root / "index.sqlite")
         self.alarms: list[str] = []
-        """What a person should look at; found by `reconcile`."""
+        """What a person should look at: missing files, strange bundles, forged events."""
         try:
             for folder in (self.bundles, self.staging):
                 folder.mkdir(parents=True, exist_ok=True)
             with lock(self.root):
                 self.index.create()
             self.maintainers = read_maintainers(self.root / "maintainers.txt")
-            self.reconcile()
+            clear(self.staging)
+            self.alarms = reconcile(self.bundles, self.index, gate)
         except (OSError, sqlite3.Error) as error:
             raise UserError(
                 f"cannot open the store: {error}",
@@ -107,10 +106,10 @@ class Store:
             raise UserError(
                 "the submission is another owner's", where=contents.id, fix="use the owner's key"
             )
-        events = _opening(entry, key)
+        events = opening(entry, key)
         with self.index.reading() as db:
             check_claims(db, entry)
-        files = {**contents.files, EVENTS: _EVENTS.dump_json(events)}
+        files = {**contents.files, EVENTS: events_bytes(events)}
         with staged(self.staging, files) as folder, self.index.writing() as db:
             known = self._known(db, entry.id)
             if known is not None:
@@ -119,7 +118,7 @@ class Store:
             if not (self.bundles / entry.id).exists():
                 os.rename(folder, self.bundles / entry.id)
                 sync(self.bundles)
-            return Published(entry=self._take_in(db, entry, checked, events), new=True)
+            return Published(entry=take_in(db, entry, checked, events), new=True)
 
     def withdraw(self, submission: str, key: Key, about: str | None = None) -> bool:
         """Leave a tombstone in place of a submission; False if there is one already.
@@ -191,7 +190,7 @@ class Store:
             UserError: no such submission, or its files are not those that were published.
         """
         entry = self.entry(submission).entry
-        contents = self._read(self.bundles / entry.id)
+        contents = read_folder(self.bundles / entry.id, beside=(EVENTS,))
         problems = [finding.error() for finding in check_contents(contents)]
         if contents.id != entry.id:
             problems.append(
@@ -203,51 +202,6 @@ class Store:
             )
         raise_all(problems)
         return contents
-
-    def reconcile(self) -> None:
-        """Take in whole bundles that the index lacks, and clear what was left half done."""
-        self.alarms = []
-        clear(self.staging)
-        with self.index.reading() as db:
-            stored = self._stored(db)
-            strange = [str(number) for number in broken_chain(db)]
-        if strange:
-            self.alarms.append(f"somebody wrote into the events: numbers {', '.join(strange)}")
-        there = {name for name in os.listdir(self.bundles) if _ID.fullmatch(name)}
-        self.alarms += [f"the files of {name} are missing" for name in sorted(stored - there)]
-        if there - stored:
-            with self.index.writing() as db:
-                for name in sorted(there - self._stored(db)):
-                    self._recover(db, name)
-
-    def _recover(self, db: sqlite3.Connection, name: str) -> None:
-        folder = self.bundles / name
-        try:
-            contents = self._read(folder)
-            checked = self.gate(contents)
-            raise_all([finding.error() for finding in checked.verdict.findings])
-            entry = entry_of(checked, contents.bytes)
-            events = _EVENTS.validate_json((folder / EVENTS).read_bytes(), strict=True)
-            if contents.id != name or not _opens(events, entry):
-                raise ValueError("its events are not the owner's")
-            self._take_in(db, entry, checked, events)
-        except (UserError, OSError, ValueError) as error:
-            refused = self.root / "refused"
-            refused.mkdir(exist_ok=True)
-            os.rename(folder, refused / f"{name}-{time.time_ns()}")
-            self.alarms.append(f"{name} was set aside in {refused}: {error}")
-
-    def _take_in(
-        self,
-        db: sqlite3.Connection,
-        entry: Entry,
-        checked: Checked,
-        events: tuple[Event, ...],
-    ) -> Entry:
-        entry = add_entry(db, entry, checked)
-        for event in events:
-            add_event(db, event)
-        return entry
 
     def _known(self, db: sqlite3.Connection, submission: str) -> Entry | None:
         entry = read_entry(db, submission)
@@ -270,31 +224,6 @@ class Store:
             and signing.may(event, entry.owner, self.maintainers)
             and event.is_signed()
         )
-
-    def _stored(self, db: sqlite3.Connection) -> set[str]:
-        return {name for (name,) in db.execute("SELECT id FROM entries")}
-
-    def _read(self, folder: Path) -> Contents:
-        return read_folder(folder, beside=(EVENTS,))
-
-
-def _opening(entry: Entry, key: Key) -> tuple[Event, ...]:
-    events = [
-        signing.signed(key, "received", entry.id, entry.protocol),
-        signing.signed(key, "published", entry.id, entry.protocol),
-    ]
-    if entry.supersedes:
-        events.append(
-            signing.signed(key, "superseded", entry.supersedes, entry.protocol, other=entry.id)
-        )
-    return tuple(events)
-
-
-def _opens(events: tuple[Event, ...], entry: Entry) -> bool:
-    wanted = [("received", entry.id), ("published", entry.id)]
-    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
-    told = [(event.kind, event.submission) for event in events]
-    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
 
 
 def _whole_id(db: sqlite3.Connection, submission: str) -> str | None:

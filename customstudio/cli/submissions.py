@@ -146,7 +146,7 @@ def check_submission(
     from customstudio.submissions.archive import read_archive
     from customstudio.submissions.contents import read_folder
     from customstudio.submissions.gate import check as gate
-    from customstudio.submissions.store import EVENTS
+    from customstudio.submissions.recovery import EVENTS
 
     path = Path(submission)
     if path.is_dir():

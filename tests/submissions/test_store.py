@@ -175,15 +175,25 @@ def test_damage_is_seen(store: Store, good: Contents, key: Key, gate: Gate) -> N
     assert "are missing" in Store(store.root, gate=gate).alarms[0]
 
 
-def test_index_can_be_made_again(store: Store, run: Path, good: Contents, key: Key,
-                                 gate: Gate) -> None:  # fmt: skip
-    first = store.publish(good, key).entry
+def test_index_can_be_made_again(
+    store: Store, run: Path, good: Contents, key: Key, gate: Gate
+) -> None:
+    """Bundles come back in the order in which one took the place of another."""
+    chain = [good]
+    store.publish(good, key)
+    for number in range(4):
+        about = f"Number {number}."
+        newer = build(run, factory.card(about=about), owner=key.public, supersedes=chain[-1].id)
+        store.publish(newer, key)
+        chain.append(newer)
+    before = {listed.entry.id: listed for listed in store.submissions()}
     store.index.path.unlink()
     for name in ("index.sqlite-wal", "index.sqlite-shm"):
         (store.root / name).unlink(missing_ok=True)
     again = Store(store.root, gate=gate)
-    assert [listed.entry for listed in again.submissions()] == [first]
-    assert again.submissions()[0].state.published
+    assert again.alarms == []
+    assert [listed.entry.id for listed in again.submissions()] == [one.id for one in chain]
+    assert {listed.entry.id: listed for listed in again.submissions()} == before
 
 
 def test_strange_bundles_are_set_aside(store: Store, good: Contents, gate: Gate) -> None:

@@ -1,0 +1,130 @@
+"""What a crash left: whole bundles that the index lacks are taken in, strange ones set aside."""
+
+import os
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from customstudio.errors import UserError, raise_all
+from customstudio.submissions import events as signing
+from customstudio.submissions.contents import Contents, read_bounded, read_folder
+from customstudio.submissions.entries import Entry, add_entry, entry_of
+from customstudio.submissions.events import Event
+from customstudio.submissions.gate import Checked
+from customstudio.submissions.index import Index, add_event, broken_chain
+from customstudio.submissions.keys import Key
+
+EVENTS = "events.json"
+"""Beside the five files of a bundle: the signed events with which it came."""
+_EVENTS = TypeAdapter(tuple[Event, ...])
+_ID = re.compile(r"[0-9a-f]{64}")
+_EVENTS_BYTES = 16 * 2**10
+_REFUSED = "refused"
+
+
+def opening(entry: Entry, key: Key) -> tuple[Event, ...]:
+    """The events with which a submission comes, signed by its owner."""
+    events = [
+        signing.signed(key, "received", entry.id, entry.protocol),
+        signing.signed(key, "published", entry.id, entry.protocol),
+    ]
+    if entry.supersedes:
+        events.append(
+            signing.signed(key, "superseded", entry.supersedes, entry.protocol, other=entry.id)
+        )
+    return tuple(events)
+
+
+def events_bytes(events: tuple[Event, ...]) -> bytes:
+    """Events as the file that lies beside a bundle's own."""
+    return _EVENTS.dump_json(events)
+
+
+def take_in(
+    db: sqlite3.Connection, entry: Entry, checked: Checked, events: tuple[Event, ...]
+) -> Entry:
+    """Write a bundle that is in its place into the index."""
+    entry = add_entry(db, entry, checked)
+    for event in events:
+        add_event(db, event)
+    return entry
+
+
+def reconcile(bundles: Path, index: Index, gate: Callable[[Contents], Checked]) -> list[str]:
+    """Make index and bundles agree; what a person should look at is returned in words."""
+    with index.reading() as db:
+        stored = _stored(db)
+        strange = [str(number) for number in broken_chain(db)]
+    alarms = []
+    if strange:
+        alarms.append(f"somebody wrote into the events: numbers {', '.join(strange)}")
+    there = {name for name in os.listdir(bundles) if _ID.fullmatch(name)}
+    # What has been published between the two looks is no gap: look again.
+    gone = {name for name in stored - there if not (bundles / name).is_dir()}
+    alarms += [f"the files of {name} are missing" for name in sorted(gone)]
+    if there - stored:
+        with index.writing() as db:
+            lacking = [bundles / name for name in sorted(there - _stored(db))]
+            alarms += _recover(db, lacking, gate)
+    return alarms
+
+
+def _recover(
+    db: sqlite3.Connection, folders: Sequence[Path], gate: Callable[[Contents], Checked]
+) -> Iterator[str]:
+    found = {}
+    for folder in folders:
+        try:
+            found[folder.name] = (folder, *_read(folder, gate))
+        except (UserError, OSError, ValueError) as error:
+            yield _set_aside(folder, error)
+    # In the order in which they came; what takes another's place comes after it.
+    waiting = sorted(found, key=lambda name: (found[name][3][0].at, name))
+    while waiting:
+        ready = [name for name in waiting if found[name][1].supersedes not in waiting]
+        for name in ready or waiting:
+            folder, entry, checked, events = found[name]
+            waiting.remove(name)
+            db.execute("SAVEPOINT recovery")
+            try:
+                take_in(db, entry, checked, events)
+            except UserError as error:
+                db.execute("ROLLBACK TO recovery")
+                yield _set_aside(folder, error)
+            db.execute("RELEASE recovery")
+
+
+def _read(
+    folder: Path, gate: Callable[[Contents], Checked]
+) -> tuple[Entry, Checked, tuple[Event, ...]]:
+    contents = read_folder(folder, beside=(EVENTS,))
+    checked = gate(contents)
+    raise_all([finding.error() for finding in checked.verdict.findings])
+    entry = entry_of(checked, contents.bytes)
+    text = read_bounded(folder / EVENTS, _EVENTS_BYTES)
+    events = _EVENTS.validate_json(text, strict=True)
+    if contents.id != folder.name or not _opens(events, entry):
+        raise ValueError("its events are not the owner's")
+    return entry, checked, events
+
+
+def _set_aside(folder: Path, error: Exception) -> str:
+    refused = folder.parents[1] / _REFUSED
+    refused.mkdir(exist_ok=True)
+    os.rename(folder, refused / f"{folder.name}-{time.time_ns()}")
+    return f"{folder.name} was set aside in {refused}: {error}"
+
+
+def _opens(events: tuple[Event, ...], entry: Entry) -> bool:
+    wanted = [("received", entry.id), ("published", entry.id)]
+    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
+    told = [(event.kind, event.submission) for event in events]
+    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
+
+
+def _stored(db: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in db.execute("SELECT id FROM entries")}
