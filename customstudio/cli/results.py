@@ -69,7 +69,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
     """A row a comparison: second minus first."""
     table = plain_table()
     for title in ("first", "second", "key"):
-        table.add_column(title)
+        table.add_column(title, overflow="fold")
     for title in ("second - first", "95% interval", "p", "p (Holm)", "pairs", "videos"):
         table.add_column(title, justify="right")
     for d in differences:
