@@ -82,8 +82,7 @@ class Decoder:
     def _ask(self, message: bytes) -> pa.Table:
         stdin, stdout = self._running()
         deadline = time.monotonic() + self.wall_seconds
-        stdin.write(message)
-        stdin.flush()
+        _send(stdin, message, deadline)
         status, size = HEADER.unpack(_receive(stdout, HEADER.size, deadline))
         if size > 2 * TABLE_BYTES:
             raise ValueError("the answer is too long")
@@ -98,11 +97,14 @@ class Decoder:
             keep = {name: os.environ[name] for name in _KEPT if name in os.environ}
             self._worker = subprocess.Popen(
                 [sys.executable, "-P", "-m", "customstudio.submissions.parquet"],
+                bufsize=0,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={**keep, "ARROW_DEFAULT_MEMORY_POOL": "system", "OMP_NUM_THREADS": "1"},
             )
+            assert self._worker.stdin is not None
+            os.set_blocking(self._worker.stdin.fileno(), False)
         assert self._worker.stdin is not None
         assert self._worker.stdout is not None
         return self._worker.stdin, self._worker.stdout
@@ -117,6 +119,16 @@ class Decoder:
             if pipe is not None:
                 with suppress(OSError):  # what was not yet written is lost with the worker
                     pipe.close()
+
+
+def _send(stdin: IO[bytes], message: bytes, deadline: float) -> None:
+    left = memoryview(message)
+    with selectors.DefaultSelector() as selector:
+        selector.register(stdin, selectors.EVENT_WRITE)
+        while left:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError("the worker does not read")
+            left = left[os.write(stdin.fileno(), left[: 2**16]) :]
 
 
 def _receive(stdout: IO[bytes], size: int, deadline: float) -> bytes:
