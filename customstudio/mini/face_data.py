@@ -59,8 +59,8 @@ def labelled(side: int, count: int, seed: int, cache: Path) -> Labelled:
             np.save(file, pictures)
         with replacing(truth) as file:
             np.savez(file, frame=which, points=np.array(points, np.float32), who=who, seen=seen)
-    with np.load(truth) as arrays:
-        return Labelled(np.load(frames, mmap_mode="r"), **arrays)
+    with np.load(truth, allow_pickle=False) as arrays:
+        return Labelled(np.load(frames, mmap_mode="r", allow_pickle=False), **arrays)
 
 
 def random_scene(

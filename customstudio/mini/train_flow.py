@@ -73,7 +73,7 @@ def moving(cache: Path, seed: int, clips: int = CLIPS) -> Moving:
         for path, array in zip(paths, arrays, strict=True):
             with replacing(path) as file:
                 np.save(file, array)
-    return Moving(*(np.load(path, mmap_mode="r") for path in paths))
+    return Moving(*(np.load(path, mmap_mode="r", allow_pickle=False) for path in paths))
 
 
 def batch(
