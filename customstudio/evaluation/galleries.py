@@ -86,7 +86,8 @@ class Galleries:
         return pasting.pasted(frames, pictures)
 
     def _pictures(self, name: str) -> tuple[Picture, ...]:
-        return tuple(load_image(reference.path) for reference in self._subjects[name].references)
+        images = (load_image(reference.path) for reference in self._subjects[name].references)
+        return tuple(pasting.picture(image) for image in images)
 
     def _of(self, name: str) -> Gallery:
         own, masks = self._references.patches(self._subjects[name])

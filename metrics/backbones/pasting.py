@@ -25,13 +25,23 @@ _SMALLEST = 8
 Picture = UInt8[Array, "height width 3"]
 
 
-def small(frame: UInt8[Array, "height width 3"]) -> UInt8[Array, "h w 3"]:
-    """A frame reduced to a shorter side of 64 pixels; a smaller one is enlarged."""
+def small(frame: UInt8[Array, "height width 3"], side: int = SIDE) -> UInt8[Array, "h w 3"]:
+    """A frame reduced to a shorter side of so many pixels; a smaller one is enlarged."""
     height, width = frame.shape[:2]
-    factor = SIDE / min(height, width)
+    factor = side / min(height, width)
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     way = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(frame, size, interpolation=way), np.uint8)
+
+
+def picture(image: UInt8[Array, "height width 3"]) -> Picture:
+    """A reference image to look for, at most 128 pixels across its shorter side: photographs of
+    a whole suite are not to be held at full size, and none is looked for above 64.
+
+    >>> picture(np.zeros((3000, 4000, 3), np.uint8)).shape, picture(np.zeros((90, 99, 3))).shape
+    ((128, 171, 3), (90, 99, 3))
+    """
+    return image if min(image.shape[:2]) <= 2 * SIDE else small(image, 2 * SIDE)
 
 
 def searched(frames: int) -> list[int]:
