@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from customstudio.submissions import parquet
 from customstudio.submissions.contents import Contents, sealed
+from customstudio.submissions.decoder import Decoder, Refused
 from customstudio.submissions.schema import ENV, FILES, MANIFEST, SCORES, SUBMISSION, VIDEOS
 from customstudio.suites.schema import Suite
 from tests.submissions.test_reading import HOSTILE
@@ -41,14 +42,17 @@ VALUES = st.one_of(
 CELLS = st.one_of(st.none(), st.sampled_from(HOSTILE), st.text(max_size=20))
 
 
-def attacked(draw: Draw, good: Contents) -> Contents:
-    """The submission after one to three attacks, its manifest mostly made true again."""
+def attacked(draw: Draw, good: Contents, decoder: Decoder) -> Contents:
+    """The submission after one to three attacks, its manifest mostly made true again.
+
+    What one attack has damaged, the next reads in the worker: pyarrow may end its process.
+    """
     files = {name: data for name, data in good.files.items() if name != MANIFEST}
     for _ in range(draw(st.integers(1, 3))):
         attack = draw(
             st.sampled_from([_bytes, _fields, _fields, _text, _rows, _rows, _swap, _shape])
         )
-        attack(draw, files)
+        attack(draw, files, decoder)
     contents = sealed(files)
     if draw(st.integers(0, 9)):
         return contents
@@ -81,12 +85,12 @@ def damaged(draw: Draw, data: bytes) -> bytes:
     return data[:at] + flipped + data[at + 1 :]
 
 
-def _bytes(draw: Draw, files: dict[str, bytes]) -> None:
+def _bytes(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     name = draw(st.sampled_from([SUBMISSION, ENV, SCORES, SCORES, VIDEOS]))
     files[name] = damaged(draw, files[name])
 
 
-def _fields(draw: Draw, files: dict[str, bytes]) -> None:
+def _fields(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     """Another leaf, a new or a missing key, anywhere in a JSON file."""
     name = draw(st.sampled_from([SUBMISSION, SUBMISSION, ENV]))
     try:
@@ -124,7 +128,7 @@ def _places(value: Any) -> Any:
             yield from _places(inner)
 
 
-def _text(draw: Draw, files: dict[str, bytes]) -> None:
+def _text(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     """A key twice, constants that are no JSON, numbers in other forms."""
     name = draw(st.sampled_from([SUBMISSION, ENV]))
     old, new = draw(
@@ -150,11 +154,11 @@ def _text(draw: Draw, files: dict[str, bytes]) -> None:
     files[name] = files[name].replace(old, new, draw(st.integers(1, 3)))
 
 
-def _rows(draw: Draw, files: dict[str, bytes]) -> None:
+def _rows(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     """Other cells, fewer rows, rows twice."""
     name = draw(st.sampled_from([SCORES, SCORES, VIDEOS]))
     schema = parquet.SCORES if name == SCORES else parquet.VIDEOS
-    rows = _read(files[name])
+    rows = _read(decoder, name, files[name])
     if not rows:
         return
     row = draw(st.sampled_from(rows))
@@ -172,9 +176,9 @@ def _rows(draw: Draw, files: dict[str, bytes]) -> None:
     _write(files, name, rows, schema)
 
 
-def _swap(draw: Draw, files: dict[str, bytes]) -> None:
+def _swap(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     """Values of one metric in other places: each of them would be possible."""
-    rows = _read(files[SCORES])
+    rows = _read(decoder, SCORES, files[SCORES])
     metric = draw(st.sampled_from(["clip_t", "dino_i", "stitch_score", "temporal_consistency"]))
     mine = [row for row in rows if row.get("metric") == metric and row.get("value") is not None]
     if len(mine) > 1:
@@ -185,11 +189,11 @@ def _swap(draw: Draw, files: dict[str, bytes]) -> None:
         _write(files, SCORES, rows, parquet.SCORES)
 
 
-def _shape(draw: Draw, files: dict[str, bytes]) -> None:
+def _shape(draw: Draw, files: dict[str, bytes], decoder: Decoder) -> None:
     """The same rows in another Parquet: codecs, row groups, columns, types."""
     name = draw(st.sampled_from([SCORES, VIDEOS]))
     schema = parquet.SCORES if name == SCORES else parquet.VIDEOS
-    table = pa.Table.from_pylist(_read(files[name]), schema)
+    table = pa.Table.from_pylist(_read(decoder, name, files[name]), schema)
     kind = draw(st.integers(0, 4))
     if kind == 0 and table.num_rows:
         table = pa.concat_tables([table] * draw(st.sampled_from([2, 50])))
@@ -215,12 +219,11 @@ def _shape(draw: Draw, files: dict[str, bytes]) -> None:
     files[name] = buffer.getvalue()
 
 
-def _read(data: bytes) -> list[dict[str, Any]]:
+def _read(decoder: Decoder, name: str, data: bytes) -> list[dict[str, Any]]:
     """Rows of what is still whole; a damaged file is left to the gate."""
-    schema = parquet.SCORES if b"metric" in data else parquet.VIDEOS
     try:
-        rows = parquet.read(data, schema, 0, 1000).to_pylist()
-    except Exception:
+        rows = decoder.read("scores" if name == SCORES else "videos", data, 0, 10_000).to_pylist()
+    except Refused:
         return []
     return rows  # type: ignore[no-any-return]
 

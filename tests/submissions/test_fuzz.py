@@ -52,7 +52,7 @@ class Target:
 
     def __init__(self, root: Path, decoder: Decoder) -> None:
         self.suite = factory.small_suite(pairs=5, prompts=1, seeds=1)
-        self.key = Key(b"k" * 32)
+        self.key, self.decoder = Key(b"k" * 32), decoder
         run = factory.write_run(root / "run", self.suite)
         self.good = build(run, factory.card(), owner=self.key.public)
         rules = factory.rules(self.suite)
@@ -117,7 +117,7 @@ def test_good_is_taken(target: Target) -> None:
 @cases(0.8, 240)
 @given(data=st.data())
 def test_attacked_submissions(target: Target, data: st.DataObject) -> None:
-    target.take(attacks.attacked(data.draw, target.good))
+    target.take(attacks.attacked(data.draw, target.good, target.decoder))
 
 
 @cases(0.1, 60)

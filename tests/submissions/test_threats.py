@@ -114,6 +114,23 @@ def test_row_numbers_that_lie(decoder: Decoder, which: str) -> None:
     assert time.monotonic() - start < 20
 
 
+def test_footers_that_end_the_process(decoder: Decoder) -> None:
+    """One changed byte of a footer can make pyarrow abort: the worker dies, the gate does not."""
+    rows = [{"job": "x", "metric": "x", "subject": "x", "value": 0.5, "reason": "x"}]
+    buffer = io.BytesIO()
+    table = pa.Table.from_pylist(rows, parquet.SCORES)
+    pq.write_table(table, buffer, compression="zstd", store_schema=False)
+    data = buffer.getvalue()
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    for at in range(start + 15, start + 95, 5):
+        changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
+        try:
+            assert decoder.read("scores", changed, 1, 10).num_rows == 1
+        except Refused as error:
+            assert str(error)
+    assert decoder.read("scores", data, 1, 10).num_rows == 1
+
+
 def test_no_answer_in_time() -> None:
     with Decoder(wall_seconds=0.0) as decoder:
         with pytest.raises(Refused, match="too much memory or time"):
