@@ -4,6 +4,7 @@ Archives, JSON, texts and Parquet: `test_reading`. Lies and copies: `test_gate`,
 """
 
 import ast
+import contextlib
 import io
 import pickle
 import time
@@ -124,10 +125,8 @@ def test_footers_that_end_the_process(decoder: Decoder) -> None:
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     for at in range(start + 15, start + 95, 5):
         changed = data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
-        try:
+        with contextlib.suppress(Refused):
             assert decoder.read("scores", changed, 1, 10).num_rows == 1
-        except Refused as error:
-            assert str(error)
     assert decoder.read("scores", data, 1, 10).num_rows == 1
 
 
