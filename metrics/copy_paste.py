@@ -1,6 +1,7 @@
 """Copy-paste: is a reference image pasted in, rather than the subject rendered anew?
 
-Image metrics reward it: a frame that is the reference has a perfect likeness. Here each reference
+Generators do copy what they were tuned on (Somepalli et al., CVPR 2023, arXiv:2212.03860), and
+image metrics reward it: a frame that is the reference has a perfect likeness. Here each reference
 image is looked for, as a picture with its background, at every place and size of the frame
 (`backbones/pasting.py`); what is found again and again is a copy, since a new place brings another
 background. A subject cut out of its background is not found (docs/metrics.md).

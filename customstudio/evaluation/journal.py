@@ -87,7 +87,9 @@ class Journal:
         if result.features:
             from safetensors.numpy import save
 
-            write_bytes(self.features_path(result.chunk), save(result.features))
+            # safetensors writes the memory behind a strided view, not what the view shows.
+            whole = {name: np.ascontiguousarray(array) for name, array in result.features.items()}
+            write_bytes(self.features_path(result.chunk), save(whole))
         document = {
             "plan": self._plan,
             "chunk": result.chunk,
