@@ -71,8 +71,8 @@ class NetworkRef(Record):
 
     role: Slug
     id: Slug
-    sha256: dict[Slug, Sha256] = Field(min_length=1, max_length=16)
-    """File name -> SHA-256 of its bytes."""
+    sha256: dict[Slug, Sha256] = Field(max_length=16)
+    """File name -> SHA-256 of its bytes; empty for one that needs no file (OpenCV's flow)."""
 
 
 class RunSettings(Record):

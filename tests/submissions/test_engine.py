@@ -68,3 +68,23 @@ def test_a_run_of_the_engine(tmp_path: Path, toy_weights: Path, decoder: Decoder
     assert checked.results.overall == run.summary.methods[0].overall
     strict = check(contents, rules=Rules(suites=(suite,)), decoder=decoder).verdict
     assert any("metrics of protocol toy-v0 are missing" in f.what for f in strict.findings)
+
+
+def test_a_run_of_the_embedded_networks(tmp_path: Path, decoder: Decoder) -> None:
+    """All metrics of mini-v1, its flow among them, which is OpenCV's and has no file."""
+    suite = part_of_mini()
+    write_videos(tmp_path / "videos", [Wanted("Truth", job) for job in suite.jobs])
+    run = customstudio.evaluate(
+        tmp_path / "videos" / "Truth",
+        suite=suite,
+        references=data_dir("mini") / "refs",
+        protocol="mini-v1",
+        out=tmp_path / "run",
+        device="cpu",
+        threads=1,
+    )
+    contents = build(run, factory.card(), owner=Key(b"k" * 32).public)
+    verdict = check(contents, rules=Rules(suites=(suite,)), decoder=decoder).verdict
+    assert verdict.findings == ()
+    assert verdict.section == "unofficial"
+    assert any("embedded weights" in reason for reason in verdict.unofficial_because)

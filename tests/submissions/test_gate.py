@@ -206,6 +206,9 @@ def test_unofficial_weights(good: Contents, gate: Gate, decoder: Decoder) -> Non
     assert verdict.passed
     assert verdict.section == "unofficial"
     assert "another SHA-256" in verdict.unofficial_because[0]
+    without = gate(with_fields(good, lambda d: d["networks"][0]["sha256"].clear())).verdict
+    assert without.section == "unofficial"
+    assert "other files" in without.unofficial_because[0]
     unrecorded = check(good, rules=Rules(suites=(factory.small_suite(),)), decoder=decoder)
     assert any("no published SHA-256" in r for r in unrecorded.verdict.unofficial_because)
 
