@@ -35,7 +35,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "  fix:   apt-get install libgl1 libglib2.0-0"; exit 2; }; done
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "setting up .venv (once; some minutes, about 7 GB)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[cluster,dev,generation]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[board,cluster,dev,generation]'
 	@touch $(STAMP)
 
 clean:
