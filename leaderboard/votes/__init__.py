@@ -1,0 +1,1 @@
+"""Votes: how comparisons are handed out, kept, and turned into rankings with intervals."""
