@@ -6,33 +6,17 @@ CustomVideo, arXiv:2401.09962, section 3.3 and equation 2: the map of a subject'
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from customstudio.baselines.options import Options
+from customstudio.baselines.option_sets import AttentionLoss
 from customstudio.baselines.parameters import cross_attention, level
 
 Maps = dict[int, list[Float[Tensor, "batch heads positions tokens"]]]
 """Level -> the maps of its layers, in the order that they ran."""
-
-
-class AttentionLoss(Options):
-    """What equation 2 leaves open is an option here."""
-
-    eta: float = -1e-8
-    positive: bool = True
-    """Inside the mask the map is drawn to 1."""
-    negative: bool = True
-    """Outside of it the map is drawn to eta."""
-    negative_area: Literal["outside", "others"] = "outside"
-    norm: Literal["mean", "sum"] = "mean"
-    """Over the positions of a map."""
-    heads: Literal["before", "after"] = "before"
-    """Average heads and layers before the square, or after it."""
-    mask_resize: Literal["nearest", "area"] = "nearest"
 
 
 class _Keeping:

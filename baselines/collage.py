@@ -7,13 +7,13 @@ that the model learns that they occur together.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from customstudio.baselines.option_sets import Framing
 from customstudio.baselines.task import TaskSubject
 from customstudio.errors import UserError, raise_all
 from customstudio.media.image import load_image
@@ -22,7 +22,6 @@ from customstudio.media.masks import load_mask, whiten
 
 Image = UInt8[NDArray[np.uint8], "height width 3"]
 Mask = Bool[NDArray[np.bool_], "height width"]
-Framing = Literal["fill", "whole"]
 
 
 @dataclass(frozen=True)

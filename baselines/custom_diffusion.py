@@ -5,17 +5,15 @@ arXiv:2212.04488, jointly trained; on zeroscope as the baseline of CustomVideo, 
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.fitting import fitting
-from customstudio.baselines.parameters import Layers, Projections, projections
-from customstudio.baselines.reconstruction import reconstruction
-from customstudio.baselines.sampling import Videos, sample
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tokens import initial_rows
-from customstudio.baselines.training import TrainingOptions, train
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.option_sets import Layers, Projections, TrainingOptions
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
 
 
 class CustomDiffusionOptions(TrainingOptions):
@@ -74,25 +72,24 @@ CARD = Card(
 
 def fit(
     bases: Bases, task: Task, options: CustomDiffusionOptions, on_step: Callable[[], None]
-) -> Tuned:
+) -> "Tuned":
     """Train keys and values and one token a subject, on pictures of each subject alone."""
-    model = bases.main
-    loss = reconstruction(bases, task, options)
-    rows = initial_rows(model, [subject.noun for subject in task.subjects], options.start)
-    weights = projections(model.unet, options.train, options.layers)
-    with fitting(model, rows, weights=weights) as state:
-        train([*weights.values(), state.embedding.rows], options, loss, on_step)
-        return state.outcome()
+    from customstudio.baselines.parameters import projections
+    from customstudio.baselines.reconstruction import fit_alone
+
+    weights = projections(bases.main.unet, options.train, options.layers)
+    return fit_alone(bases, task, options, on_step, weights=weights)
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: CustomDiffusionOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from prompts with tokens."""
-    prompts = [job.prompt_with_tokens for job in jobs]
-    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+    from customstudio.baselines.sampling import sample_with_tokens
+
+    return sample_with_tokens(bases, tuned, task, jobs, options, on_step)

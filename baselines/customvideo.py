@@ -5,28 +5,28 @@ arXiv:2401.09962. The loss is L_recon + alpha * L_attn + L_prior; L_attn is its 
 """
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
-from torch import Tensor
 
-from customstudio.baselines.attention import AttentionLoss, attention_loss, recording
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.collage import Framing, read_pictures
-from customstudio.baselines.examples import Example, instance, prior
-from customstudio.baselines.fitting import fitting
+from customstudio.baselines.option_sets import (
+    AttentionLoss,
+    Framing,
+    Layers,
+    Projections,
+    TrainingOptions,
+)
 from customstudio.baselines.options import Weight
-from customstudio.baselines.parameters import Layers, Projections, projections
-from customstudio.baselines.prior import ClassImage, class_images
-from customstudio.baselines.sampling import Videos, sample
-from customstudio.baselines.seeds import choices, generator
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tokens import columns, initial_rows
-from customstudio.baselines.training import TrainingOptions, denoising_errors, train
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from customstudio.baselines.examples import Example
+    from customstudio.baselines.tuned import Tuned
 
 Level = Annotated[int, Field(ge=1, le=4)]
 
@@ -166,69 +166,61 @@ CARD = Card(
 
 def fit(
     bases: Bases, task: Task, options: CustomVideoOptions, on_step: Callable[[], None]
-) -> Tuned:
+) -> "Tuned":
     """Train keys and values of the cross-attention, and one token a subject, on one pair."""
-    model = bases.main
-    pictures = read_pictures(
-        task.subjects, masks=options.needs_masks, remove_background=options.remove_background
-    )
-    size = (task.video.height, task.video.width)
-    priors: list[list[ClassImage]] = []
-    if options.prior_weight:
-        priors = [class_images(model, s, size, options) for s in task.subjects]
-    rows = initial_rows(model, [s.noun for s in task.subjects], options.start)
-    weights = projections(model.unet, options.train, options.layers)
-    rng = choices("fit", task.suite, task.pair)
+    from customstudio.baselines.examples import drawing
+    from customstudio.baselines.fitting import run_fit
+    from customstudio.baselines.parameters import projections
+    from customstudio.baselines.seeds import generator
+
+    draw = drawing(
+        bases, task, options, lambda rng: who(task, options, rng),
+        masks=options.needs_masks, remove_background=options.remove_background,
+    )  # fmt: skip
     noise = generator("fit", task.suite, task.pair)
 
-    def loss(step: int) -> Tensor:
-        shown = [who(task, options, rng) for _ in range(options.batch)]
-        ours = [
-            instance(task, pictures, w, rng, augment=options.augment, framing=options.framing)
-            for w in shown
-        ]
-        theirs = [prior(task, priors, w, rng) for w in shown] if priors else []
-        return step_loss(bases, ours, theirs, options, noise)
+    def loss(step: int) -> "Tensor":
+        return step_loss(bases, *draw(), options, noise)
 
-    with fitting(model, rows, weights=weights) as state:
-        train([*weights.values(), state.embedding.rows], options, loss, on_step)
-        return state.outcome()
+    weights = projections(bases.main.unet, options.train, options.layers)
+    return run_fit(bases, task, options, loss, on_step, weights=weights)
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: CustomVideoOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from prompts with tokens."""
-    prompts = [job.prompt_with_tokens for job in jobs]
-    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+    from customstudio.baselines.sampling import sample_with_tokens
+
+    return sample_with_tokens(bases, tuned, task, jobs, options, on_step)
 
 
 def step_loss(
     bases: Bases,
-    ours: Sequence[Example],
-    theirs: Sequence[Example],
+    ours: "Sequence[Example]",
+    theirs: "Sequence[Example]",
     options: CustomVideoOptions,
-    noise: torch.Generator,
-) -> Tensor:
+    noise: "Generator",
+) -> "Tensor":
     """L_recon + alpha * L_attn of the subjects' pictures, plus L_prior of the class images."""
-    model, examples = bases.main, [*ours, *theirs]
-    images = np.stack([example.image for example in examples])
-    prompts = [example.prompt for example in examples]
+    import torch
+
+    from customstudio.baselines.attention import attention_loss, recording
+    from customstudio.baselines.reconstruction import reconstruction_loss
+    from customstudio.baselines.tokens import columns
+
+    model, count = bases.main, len(ours)
     attended = options.levels if options.alpha else ()
     with recording(model.unet, attended) as maps:
-        errors = denoising_errors(model, images, prompts, noise)
-    count = len(ours)
-    total = errors[:count].mean()
-    if theirs:
-        total = total + options.prior_weight * errors[count:].mean()
+        total = reconstruction_loss(model, ours, theirs, options, noise)
     if attended:
         masks = torch.from_numpy(np.stack([e.masks for e in ours])).float().to(model.device)
-        ids = model.token_ids(prompts[:count])
+        ids = model.token_ids([example.prompt for example in ours])
         at = columns(ids, model, masks.shape[1], nouns=options.attend == "token+noun")
         kept = {level: [m[:count] for m in layers] for level, layers in maps.items()}
         latent = (masks.shape[2] // model.scale, masks.shape[3] // model.scale)

@@ -5,18 +5,16 @@ CustomVideo, arXiv:2401.09962.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.fitting import fitting
+from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.options import Count, Rate
-from customstudio.baselines.reconstruction import reconstruction
-from customstudio.baselines.sampling import Videos, sample
-from customstudio.baselines.seeds import seed_of
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tokens import initial_rows
-from customstudio.baselines.training import TrainingOptions, train
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
 
 
 class DreamBoothOptions(TrainingOptions):
@@ -72,25 +70,24 @@ CARD = Card(
 )
 
 
-def fit(bases: Bases, task: Task, options: DreamBoothOptions, on_step: Callable[[], None]) -> Tuned:
+def fit(
+    bases: Bases, task: Task, options: DreamBoothOptions, on_step: Callable[[], None]
+) -> "Tuned":
     """Train adapters on pictures of each subject, which go by rare words."""
-    model = bases.main
-    loss = reconstruction(bases, task, options)
-    rows = initial_rows(model, [subject.noun for subject in task.subjects], options.start)
-    seed = seed_of("adapters", task.suite, task.pair)
-    with fitting(model, rows, rank=options.rank, seed=seed) as state:
-        train([*state.adapters.values()], options, loss, on_step)
-        return state.outcome()
+    from customstudio.baselines.reconstruction import fit_alone
+
+    return fit_alone(bases, task, options, on_step, rank=options.rank, tokens=False)
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: DreamBoothOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from prompts with the rare words."""
-    prompts = [job.prompt_with_tokens for job in jobs]
-    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+    from customstudio.baselines.sampling import sample_with_tokens
+
+    return sample_with_tokens(bases, tuned, task, jobs, options, on_step)

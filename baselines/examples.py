@@ -1,15 +1,17 @@
 """What a step trains on: pictures of the subjects with a prompt, and class images with theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 from numpy.typing import NDArray
 
-from customstudio.baselines.collage import Framing, Picture, collage
-from customstudio.baselines.prior import ClassImage
-from customstudio.baselines.task import Task
+from customstudio.baselines.collage import Picture, collage, read_pictures
+from customstudio.baselines.option_sets import Framing, TrainingOptions
+from customstudio.baselines.prior import ClassImage, class_images
+from customstudio.baselines.seeds import choices
+from customstudio.baselines.task import Bases, Task
 
 FULL_SIZE = (1 / 3, 1.0, 1.4)
 """Scales: the smallest, the whole picture, the largest."""
@@ -25,6 +27,45 @@ class Example:
     masks: Bool[NDArray[np.bool_], "subjects height width"]
     """One for each subject of the pair; empty for a subject that is not in the image."""
     prompt: str
+
+
+Who = Callable[[np.random.Generator], Sequence[int]]
+"""Chooses the subjects of one training picture, by their places in the pair."""
+
+
+def drawing(
+    bases: Bases,
+    task: Task,
+    options: TrainingOptions,
+    who: Who,
+    *,
+    masks: bool = False,
+    remove_background: bool = False,
+) -> Callable[[], tuple[list[Example], list[Example]]]:
+    """What each next step of a fit trains on: pictures of the subjects, and class images.
+
+    Class images are made first, where prior preservation needs them.
+
+    Args:
+        masks: the method needs them.
+        remove_background: white outside the masks.
+    """
+    pictures = read_pictures(task.subjects, masks=masks, remove_background=remove_background)
+    size = (task.video.height, task.video.width)
+    priors: list[list[ClassImage]] = []
+    if options.prior_weight:
+        priors = [class_images(bases.main, s, size, options) for s in task.subjects]
+    rng = choices("fit", task.suite, task.pair)
+
+    def draw() -> tuple[list[Example], list[Example]]:
+        shown = [who(rng) for _ in range(options.batch)]
+        ours = [
+            instance(task, pictures, w, rng, augment=options.augment, framing=options.framing)
+            for w in shown
+        ]
+        return ours, [prior(task, priors, w, rng) for w in shown] if priors else []
+
+    return draw
 
 
 def instance(

@@ -1,6 +1,6 @@
 """A base while a method is fitted: what trains, what came out, and all as it was afterwards."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -9,7 +9,11 @@ from torch import Tensor, nn
 
 from customstudio.baselines.adapters import lora
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.tokens import TOKENS, TokenRows, token_rows
+from customstudio.baselines.option_sets import TrainingOptions
+from customstudio.baselines.seeds import seed_of
+from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.tokens import TOKENS, TokenRows, initial_rows, token_rows
+from customstudio.baselines.training import train
 from customstudio.baselines.tuned import Tuned, replaced
 
 
@@ -58,6 +62,34 @@ def fitting(
             adapters = stack.enter_context(lora(model.unet, rank=rank, seed=seed))
             model.unet.requires_grad_(False)
         yield Fitting(embedding, own, adapters)
+
+
+def run_fit(
+    bases: Bases,
+    task: Task,
+    options: TrainingOptions,
+    loss: Callable[[int], Tensor],
+    on_step: Callable[[], None],
+    *,
+    weights: Mapping[str, nn.Parameter] | None = None,
+    rank: int = 0,
+    tokens: bool = True,
+) -> Tuned:
+    """Train on one pair and return what came out; the base is as before.
+
+    Args:
+        loss: of a step, by its number.
+        weights: parameters of the UNet to train.
+        rank: of low-rank adapters to train in the spatial attention; 0: none.
+        tokens: whether the subjects' tokens train; they stay at their start otherwise.
+    """
+    rows = initial_rows(bases.main, [s.noun for s in task.subjects], options.start)
+    seed = seed_of("adapters", task.suite, task.pair)
+    with fitting(bases.main, rows, weights=weights, rank=rank, seed=seed) as state:
+        parameters = [*state.weights.values(), *state.adapters.values()]
+        parameters += [state.embedding.rows] if tokens else []
+        train(parameters, options, loss, on_step)
+        return state.outcome()
 
 
 def _copy(parameter: Tensor) -> Tensor:

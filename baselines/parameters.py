@@ -4,12 +4,11 @@ Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2` 
 frame (diffusers: `double_self_attention`), yet CustomVideo counts them among its cross-attentions.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
-Projections = Literal["kv", "qv"]
-Layers = Literal["spatial", "spatial+temporal"]
+from customstudio.baselines.option_sets import Layers, Projections
 
 
 def cross_attention(unet: nn.Module, layers: Layers) -> dict[str, Any]:

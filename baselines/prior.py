@@ -19,9 +19,9 @@ from PIL import Image
 
 from customstudio.baselines.bases.sampler import text_to_video
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.seeds import normal
 from customstudio.baselines.task import TaskSubject
-from customstudio.baselines.training import TrainingOptions
 from customstudio.files import replacing
 from customstudio.records import digest
 from customstudio.suites.articles import article

@@ -1,47 +1,64 @@
-"""The loss of the methods that learn each subject from pictures of itself alone.
+"""The loss that every fit has, and the fits that have no other.
 
-Ruiz et al., "DreamBooth", CVPR 2023, arXiv:2208.12242, equation 2: the error on the subject's
-pictures plus the error on class images. A step takes each picture from a subject of the pair at
-random, so that one model learns all of them.
+Ruiz et al., "DreamBooth", CVPR 2023, arXiv:2208.12242, equation 2: the error on the subjects'
+pictures plus the error on class images. Methods that learn each subject from pictures of itself
+alone take each picture of a step from a subject of the pair at random, so that one model learns
+all of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from customstudio.baselines.collage import read_pictures
-from customstudio.baselines.examples import instance, prior
-from customstudio.baselines.prior import ClassImage, class_images
-from customstudio.baselines.seeds import choices, generator
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.examples import Example, drawing
+from customstudio.baselines.fitting import run_fit
+from customstudio.baselines.option_sets import TrainingOptions
+from customstudio.baselines.seeds import generator
 from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.training import TrainingOptions, denoising_errors
+from customstudio.baselines.training import denoising_errors
+from customstudio.baselines.tuned import Tuned
 
 
-def reconstruction(bases: Bases, task: Task, options: TrainingOptions) -> Callable[[int], Tensor]:
-    """The loss of a step, by its number; class images are made first where they are needed."""
-    model = bases.main
-    pictures = read_pictures(task.subjects, masks=False, remove_background=False)
-    size = (task.video.height, task.video.width)
-    priors: list[list[ClassImage]] = []
-    if options.prior_weight:
-        priors = [class_images(model, subject, size, options) for subject in task.subjects]
-    rng = choices("fit", task.suite, task.pair)
+def reconstruction_loss(
+    model: VideoModel,
+    ours: Sequence[Example],
+    theirs: Sequence[Example],
+    options: TrainingOptions,
+    noise: torch.Generator,
+) -> Tensor:
+    """L_recon of the subjects' pictures, plus L_prior of the class images, in one batch."""
+    images = np.stack([example.image for example in (*ours, *theirs)])
+    prompts = [example.prompt for example in (*ours, *theirs)]
+    errors = denoising_errors(model, images, prompts, noise)
+    total = errors[: len(ours)].mean()
+    if theirs:
+        total = total + options.prior_weight * errors[len(ours) :].mean()
+    return total
+
+
+def fit_alone(
+    bases: Bases,
+    task: Task,
+    options: TrainingOptions,
+    on_step: Callable[[], None],
+    *,
+    weights: Mapping[str, nn.Parameter] | None = None,
+    rank: int = 0,
+    tokens: bool = True,
+) -> Tuned:
+    """Fit on pictures of each subject alone; what trains is as `fitting.run_fit` has it."""
+
+    def one(rng: np.random.Generator) -> tuple[int]:
+        return (int(rng.integers(len(task.subjects))),)
+
+    draw = drawing(bases, task, options, one)
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> Tensor:
-        who = [(int(rng.integers(len(task.subjects))),) for _ in range(options.batch)]
-        ours = [
-            instance(task, pictures, w, rng, augment=options.augment, framing=options.framing)
-            for w in who
-        ]
-        theirs = [prior(task, priors, w, rng) for w in who] if priors else []
-        images = np.stack([example.image for example in (*ours, *theirs)])
-        prompts = [example.prompt for example in (*ours, *theirs)]
-        errors = denoising_errors(model, images, prompts, noise)
-        total = errors[: len(ours)].mean()
-        if theirs:
-            total = total + options.prior_weight * errors[len(ours) :].mean()
-        return total
+        ours, theirs = draw()
+        return reconstruction_loss(bases.main, ours, theirs, options, noise)
 
-    return loss
+    return run_fit(bases, task, options, loss, on_step, weights=weights, rank=rank, tokens=tokens)

@@ -1,36 +1,17 @@
 """A job's video from a base and what was fitted; its noise depends on the job alone."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
-from numpy.typing import NDArray
 from PIL import Image
-from pydantic import Field
 
 from customstudio.baselines.bases.sampler import text_to_video, video_to_video
-from customstudio.baselines.options import Count, Options, Weight
+from customstudio.baselines.option_sets import SamplingOptions
 from customstudio.baselines.seeds import normal
-from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.baselines.tuned import Tuned, applied
 from customstudio.suites.schema import Job
-
-Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
-
-
-class SamplingOptions(Options):
-    """How videos are sampled."""
-
-    sampling_steps: Count = 50
-    guidance: Weight = 9.0
-    negative_prompt: str = ""
-    high_resolution: bool = False
-    """Take the video to 1024x576 with zeroscope XL, with the same fitted weights on it."""
-    xl_steps: Count = 30
-    xl_strength: Annotated[float, Field(gt=0, le=1)] = 0.6
-    xl_guidance: Weight = 15.0
 
 
 def sample(
@@ -84,6 +65,19 @@ def sample(
         )
         enlarged: Videos = upscaler.decode(latents)
     return enlarged
+
+
+def sample_with_tokens(
+    bases: Bases,
+    tuned: Tuned,
+    task: Task,
+    jobs: Sequence[Job],
+    options: SamplingOptions,
+    on_step: Callable[[], None] = lambda: None,
+) -> Videos:
+    """The videos of jobs, from the prompts with learnable tokens before the nouns."""
+    prompts = [job.prompt_with_tokens for job in jobs]
+    return sample(bases, tuned, task, jobs, prompts, options, on_step)
 
 
 def job_noise(suite: str, job: Job, shape: tuple[int, ...], purpose: str = "noise") -> torch.Tensor:

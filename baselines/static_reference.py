@@ -5,17 +5,17 @@ is not followed.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from customstudio.baselines.card import Card
-from customstudio.baselines.collage import collage, read_pictures
 from customstudio.baselines.options import Options
-from customstudio.baselines.sampling import Videos
-from customstudio.baselines.seeds import choices
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
 
 
 class StaticOptions(Options):
@@ -45,20 +45,25 @@ CARD = Card(
 )
 
 
-def fit(bases: Bases, task: Task, options: StaticOptions, on_step: Callable[[], None]) -> Tuned:
+def fit(bases: Bases, task: Task, options: StaticOptions, on_step: Callable[[], None]) -> "Tuned":
     """Nothing to fit."""
+    from customstudio.baselines.tuned import Tuned
+
     return Tuned()
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: StaticOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """One reference of each subject, chosen by the job, in every frame."""
+    from customstudio.baselines.collage import collage, read_pictures
+    from customstudio.baselines.seeds import choices
+
     pictures = read_pictures(
         task.subjects, masks=options.needs_masks, remove_background=options.remove_background
     )

@@ -4,11 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from jaxtyping import UInt8
+from numpy.typing import NDArray
+
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.video_model import VideoModel
+
+Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
+"""What a method makes of a pair's jobs: RGB."""
 
 
 @dataclass(frozen=True)

@@ -4,18 +4,16 @@ Gal et al., "An Image is Worth One Word", ICLR 2023, arXiv:2208.01618; here on z
 """
 
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.fitting import fitting
+from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.options import Count, Rate, Weight
-from customstudio.baselines.reconstruction import reconstruction
-from customstudio.baselines.sampling import Videos, sample
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tokens import initial_rows
-from customstudio.baselines.training import TrainingOptions, train
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
 
 
 class TextualInversionOptions(TrainingOptions):
@@ -71,23 +69,22 @@ CARD = Card(
 
 def fit(
     bases: Bases, task: Task, options: TextualInversionOptions, on_step: Callable[[], None]
-) -> Tuned:
+) -> "Tuned":
     """Train one token a subject, on pictures of each subject alone."""
-    loss = reconstruction(bases, task, options)
-    nouns = [subject.noun for subject in task.subjects]
-    with fitting(bases.main, initial_rows(bases.main, nouns, options.start)) as state:
-        train([state.embedding.rows], options, loss, on_step)
-        return state.outcome()
+    from customstudio.baselines.reconstruction import fit_alone
+
+    return fit_alone(bases, task, options, on_step)
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: TextualInversionOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from prompts with tokens."""
-    prompts = [job.prompt_with_tokens for job in jobs]
-    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+    from customstudio.baselines.sampling import sample_with_tokens
+
+    return sample_with_tokens(bases, tuned, task, jobs, options, on_step)

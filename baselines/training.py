@@ -7,7 +7,6 @@ Rombach et al., CVPR 2022: the mean of || eps - eps_theta(z_t, t, c) ||^2, t uni
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 import numpy as np
 import torch
@@ -16,32 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.collage import Framing
-from customstudio.baselines.options import Count, Rate, Weight
-from customstudio.baselines.sampling import SamplingOptions
-
-
-class TrainingOptions(SamplingOptions):
-    """How a fit is run."""
-
-    steps: Count = 500
-    batch: Count = 2
-    """Pictures of the subjects in a step; as many class images come with them."""
-    rate: Rate = 4e-5
-    """Learning rate of AdamW, constant."""
-    weight_decay: Weight = 1e-2
-    augment: bool = True
-    """Flip and scale the references (with a word for it in the prompt), masks with them."""
-    framing: Framing = "fill"
-    """A reference fills its frame and loses its margins, or is whole with white around it."""
-    start: Literal["rare", "noun"] = "rare"
-    """Where tokens start: at a rare word, or at the subject's noun."""
-    prior_weight: Weight = 1.0
-    """Weight of prior preservation; 0: none."""
-    class_images: Count = 200
-    """For each subject, made by the base itself."""
-    class_images_by: Literal["subject", "class"] = "subject"
-    """Two subjects of one noun have images of their own, or share them."""
+from customstudio.baselines.option_sets import TrainingOptions
 
 
 def denoising_errors(

@@ -4,12 +4,15 @@ A floor for likeness: no method that knows them should score under it.
 """
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from customstudio.baselines.card import SAMPLING, Card
-from customstudio.baselines.sampling import SamplingOptions, Videos, sample
-from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.option_sets import SamplingOptions
+from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
 
 
 class UntunedOptions(SamplingOptions):
@@ -31,18 +34,22 @@ CARD = Card(
 )
 
 
-def fit(bases: Bases, task: Task, options: UntunedOptions, on_step: Callable[[], None]) -> Tuned:
+def fit(bases: Bases, task: Task, options: UntunedOptions, on_step: Callable[[], None]) -> "Tuned":
     """Nothing to fit."""
+    from customstudio.baselines.tuned import Tuned
+
     return Tuned()
 
 
 def generate(
     bases: Bases,
-    tuned: Tuned,
+    tuned: "Tuned",
     task: Task,
     jobs: Sequence[Job],
     options: UntunedOptions,
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from plain prompts."""
+    from customstudio.baselines.sampling import sample
+
     return sample(bases, tuned, task, jobs, [job.prompt for job in jobs], options, on_step)

@@ -7,8 +7,8 @@ from pathlib import Path
 from customstudio.baselines import catalog
 from customstudio.baselines.bases.spec import BaseSpec
 from customstudio.baselines.bases.store import BaseFolder, locate
+from customstudio.baselines.option_sets import SamplingOptions
 from customstudio.baselines.options import Options
-from customstudio.baselines.sampling import SamplingOptions
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite
 

@@ -7,9 +7,8 @@ proportion to the pixels. The hours are at 300 TFLOP/s and leave out text encode
 
 from collections.abc import Sequence
 
+from customstudio.baselines.option_sets import SamplingOptions, TrainingOptions
 from customstudio.baselines.options import Options
-from customstudio.baselines.sampling import SamplingOptions
-from customstudio.baselines.training import TrainingOptions
 from customstudio.generation.grid import PairWork
 from customstudio.records import Record
 from customstudio.suites.schema import Suite, VideoSpec

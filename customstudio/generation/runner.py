@@ -7,8 +7,8 @@ from typing import Protocol
 
 from customstudio.baselines import catalog
 from customstudio.baselines.bases.video_model import load as load_base
+from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.training import TrainingOptions
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.errors import UserError
 from customstudio.evaluation.devices import resolve

@@ -9,9 +9,9 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 
 SHARED = {
-    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "options",
-    "parameters", "prior", "reconstruction", "sampling", "seeds", "task", "tokens", "training",
-    "tuned",
+    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
+    "options", "parameters", "prior", "reconstruction", "sampling", "seeds", "task", "tokens",
+    "training", "tuned",
 }  # fmt: skip
 
 

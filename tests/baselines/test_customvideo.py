@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from customstudio.baselines import customvideo
+from customstudio.baselines import customvideo, reconstruction
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.collage import read_pictures
 from customstudio.baselines.customvideo import CustomVideoOptions
@@ -90,8 +90,8 @@ def test_what_trains(model: VideoModel, task: Task, which: str, idle: str) -> No
 def test_the_attention_loss_alone_reaches_what_lies_before_it(
     model: VideoModel, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = customvideo.denoising_errors
-    monkeypatch.setattr(customvideo, "denoising_errors", lambda *a: real(*a) * 0)
+    real = reconstruction.denoising_errors
+    monkeypatch.setattr(reconstruction, "denoising_errors", lambda *a: real(*a) * 0)
     found = gradients(model, task, CustomVideoOptions())
     assert found["rows"]
     assert sum(bool(value) for name, value in found.items() if name != "rows") == 29

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from customstudio.baselines import catalog
+from customstudio.baselines import catalog, fitting
 from customstudio.baselines.adapters import lora
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Options, override
@@ -51,7 +51,7 @@ def test_a_fit_trains_what_its_card_says(
 
         return train(parameters, options, spy, on_step)
 
-    monkeypatch.setattr(module, "train", watch)
+    monkeypatch.setattr(fitting, "train", watch)
     tuned = module.fit(Bases(model), task, options, nothing)
     after = state(model)
     assert before.keys() == after.keys()
