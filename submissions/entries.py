@@ -1,12 +1,16 @@
 """What a store knows of a published submission without opening its bundle."""
 
 import json
-import sqlite3
 from typing import Literal
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
 
 from customstudio.errors import UserError
 from customstudio.evaluation.records import Coverage, Estimate
 from customstudio.records import Record, digest
+from customstudio.submissions import tables
+from customstudio.submissions.database import new_row
 from customstudio.submissions.events import State
 from customstudio.submissions.gate import Checked
 from customstudio.submissions.schema import MethodCard, SuiteRef
@@ -68,7 +72,7 @@ def entry_of(checked: Checked, size: int) -> Entry:
     )
 
 
-def add_entry(db: sqlite3.Connection, entry: Entry, checked: Checked) -> Entry:
+def add_entry(db: Connection, entry: Entry, checked: Checked) -> Entry:
     """Insert an entry, with flags for what it shares with others' submissions.
 
     Raises:
@@ -77,35 +81,37 @@ def add_entry(db: sqlite3.Connection, entry: Entry, checked: Checked) -> Entry:
     check_claims(db, entry)
     copies = _copies(db, entry, checked)
     entry = entry.model_copy(update={"flags": (*entry.flags, *copies)})
-    db.execute(
-        "INSERT INTO entries (id, owner, scores_digest, document) VALUES (?, ?, ?, ?)",
-        (entry.id, entry.owner, checked.scores_digest, json.dumps(entry.model_dump(mode="json"))),
-    )
-    db.execute(
-        "INSERT OR IGNORE INTO names VALUES (?, ?)", (skeleton(entry.card.name), entry.owner)
-    )
-    db.executemany(
-        "INSERT OR IGNORE INTO samples VALUES (?, ?)",
-        [(video, entry.id) for video in checked.videos[:SAMPLE]],
-    )
+    row = {
+        "id": entry.id,
+        "owner": entry.owner,
+        "scores_digest": checked.scores_digest,
+        "document": json.dumps(entry.model_dump(mode="json")),
+    }
+    db.execute(sa.insert(tables.entries).values(row))
+    new_row(db, tables.names, skeleton=skeleton(entry.card.name), owner=entry.owner)
+    sample = dict.fromkeys(checked.videos[:SAMPLE])
+    seen = [{"video": video, "submission": entry.id} for video in sample]
+    db.execute(sa.insert(tables.samples), seen)
     return entry
 
 
-def read_entry(db: sqlite3.Connection, submission: str) -> Entry | None:
+def read_entry(db: Connection, submission: str) -> Entry | None:
     """The entry of a submission, or None."""
-    row = db.execute("SELECT document FROM entries WHERE id = ?", (submission,)).fetchone()
-    return Entry.model_validate_json(row[0]) if row else None
+    column = tables.entries.c
+    row = db.execute(sa.select(column.document).where(column.id == submission)).scalar()
+    return Entry.model_validate_json(row) if row else None
 
 
-def check_claims(db: sqlite3.Connection, entry: Entry) -> None:
+def check_claims(db: Connection, entry: Entry) -> None:
     """Whether the name and the superseded submission are this owner's.
 
     Raises:
         UserError: they are not.
     """
     look = skeleton(entry.card.name)
-    row = db.execute("SELECT owner FROM names WHERE skeleton = ?", (look,)).fetchone()
-    if row and row[0] != entry.owner:
+    name = tables.names.c
+    owner = db.execute(sa.select(name.owner).where(name.skeleton == look)).scalar()
+    if owner is not None and owner != entry.owner:
         raise UserError(
             f"the name {entry.card.name!r}, or one that looks like it, is another owner's",
             where="card: name",
@@ -120,32 +126,36 @@ def check_claims(db: sqlite3.Connection, entry: Entry) -> None:
             where=f"supersedes: {entry.supersedes}",
             fix="name a submission of your own: customstudio submissions list",
         )
-    done = db.execute(
-        "SELECT kind FROM events WHERE submission = ? AND kind IN ('superseded', 'withdrawn')",
-        (entry.supersedes,),
-    ).fetchone()
+    event = tables.events.c
+    ended = event.kind.in_(("superseded", "withdrawn"))
+    wanted = sa.select(event.kind).where(event.submission == entry.supersedes, ended)
+    done = db.execute(wanted.order_by(event.number)).scalar()
     if done:
         raise UserError(
-            f"the submission has been {done[0]} already",
+            f"the submission has been {done} already",
             where=f"supersedes: {entry.supersedes}",
             fix="supersede the newest one, or none",
         )
 
 
-def _copies(db: sqlite3.Connection, entry: Entry, checked: Checked) -> list[str]:
-    found = []
-    same = db.execute(
-        "SELECT id FROM entries WHERE scores_digest = ? AND owner != ? LIMIT 3",
-        (checked.scores_digest, entry.owner),
+def _copies(db: Connection, entry: Entry, checked: Checked) -> list[str]:
+    one, video = tables.entries.c, tables.samples.c
+    same = sa.select(one.id).where(
+        one.scores_digest == checked.scores_digest, one.owner != entry.owner
     )
-    found += [f"the same scores as submission {other}" for (other,) in same]
+    found = [
+        f"the same scores as submission {other}"
+        for other in db.scalars(same.order_by(one.number).limit(3))
+    ]
     sample = checked.videos[:SAMPLE]
-    marks = ", ".join("?" * len(sample))
-    shared = db.execute(
-        "SELECT submission, COUNT(*) FROM samples JOIN entries ON entries.id = submission"
-        f" WHERE video IN ({marks}) AND owner != ? GROUP BY submission LIMIT 3",
-        (*sample, entry.owner),
+    shared = (
+        sa.select(video.submission, sa.func.count())
+        .join_from(tables.samples, tables.entries, one.id == video.submission)
+        .where(video.video.in_(sample), one.owner != entry.owner)
+        .group_by(video.submission, one.number)
+        .order_by(one.number)
+        .limit(3)
     )
     found += [f"{count} of {len(sample)} sampled videos are those of submission {other}"
-              for other, count in shared]  # fmt: skip
+              for other, count in db.execute(shared)]  # fmt: skip
     return found

@@ -2,20 +2,23 @@
 
 import os
 import re
-import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import sqlalchemy as sa
 from pydantic import TypeAdapter
+from sqlalchemy import Connection
 
 from customstudio.errors import UserError, raise_all
 from customstudio.submissions import events as signing
+from customstudio.submissions import tables
+from customstudio.submissions.chain import add_event, broken_chain
 from customstudio.submissions.contents import Contents, read_bounded, read_folder
+from customstudio.submissions.database import Database
 from customstudio.submissions.entries import Entry, add_entry, entry_of
 from customstudio.submissions.events import Event
 from customstudio.submissions.gate import Checked
-from customstudio.submissions.index import Index, add_event, broken_chain
 from customstudio.submissions.keys import Key
 
 EVENTS = "events.json"
@@ -44,9 +47,7 @@ def events_bytes(events: tuple[Event, ...]) -> bytes:
     return _EVENTS.dump_json(events)
 
 
-def take_in(
-    db: sqlite3.Connection, entry: Entry, checked: Checked, events: tuple[Event, ...]
-) -> Entry:
+def take_in(db: Connection, entry: Entry, checked: Checked, events: tuple[Event, ...]) -> Entry:
     """Write a bundle that is in its place into the index."""
     entry = add_entry(db, entry, checked)
     for event in events:
@@ -54,7 +55,7 @@ def take_in(
     return entry
 
 
-def reconcile(bundles: Path, index: Index, gate: Callable[[Contents], Checked]) -> list[str]:
+def reconcile(bundles: Path, index: Database, gate: Callable[[Contents], Checked]) -> list[str]:
     """Make index and bundles agree; what a person should look at is returned in words."""
     with index.reading() as db:
         stored = _stored(db)
@@ -74,7 +75,7 @@ def reconcile(bundles: Path, index: Index, gate: Callable[[Contents], Checked]) 
 
 
 def _recover(
-    db: sqlite3.Connection, folders: Sequence[Path], gate: Callable[[Contents], Checked]
+    db: Connection, folders: Sequence[Path], gate: Callable[[Contents], Checked]
 ) -> Iterator[str]:
     found = {}
     for folder in folders:
@@ -89,13 +90,13 @@ def _recover(
         for name in ready or waiting:
             folder, entry, checked, events = found[name]
             waiting.remove(name)
-            db.execute("SAVEPOINT recovery")
+            db.exec_driver_sql("SAVEPOINT recovery")
             try:
                 take_in(db, entry, checked, events)
             except UserError as error:
-                db.execute("ROLLBACK TO recovery")
+                db.exec_driver_sql("ROLLBACK TO SAVEPOINT recovery")
                 yield _set_aside(folder, error)
-            db.execute("RELEASE recovery")
+            db.exec_driver_sql("RELEASE SAVEPOINT recovery")
 
 
 def _read(
@@ -126,5 +127,5 @@ def _opens(events: tuple[Event, ...], entry: Entry) -> bool:
     return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
 
 
-def _stored(db: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in db.execute("SELECT id FROM entries")}
+def _stored(db: Connection) -> set[str]:
+    return set(db.scalars(sa.select(tables.entries.c.id)))

@@ -1,4 +1,4 @@
-"""A store of submissions in a folder: bundles by their id, and one SQLite file as their index.
+"""A store of submissions in a folder: bundles by their id, and a database as their index.
 
 A bundle is staged, synced and renamed while the index's only right to write is held; then the index
 takes it in. Whatever is killed when, the next start finds either nothing or a whole bundle, and
@@ -7,15 +7,21 @@ takes that in.
 
 import os
 import re
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from customstudio.errors import UserError, raise_all
 from customstudio.records import Record
 from customstudio.submissions import events as signing
+from customstudio.submissions import tables
+from customstudio.submissions.chain import add_event, events_of
 from customstudio.submissions.contents import Contents, check_contents, read_folder
-from customstudio.submissions.disk import clear, lock, staged, sync
+from customstudio.submissions.database import why
+from customstudio.submissions.disk import clear, staged, sync
 from customstudio.submissions.entries import (
     Entry,
     Listed,
@@ -25,8 +31,8 @@ from customstudio.submissions.entries import (
 )
 from customstudio.submissions.events import Event, read_maintainers
 from customstudio.submissions.gate import Checked, check
-from customstudio.submissions.index import Index, add_event, events_of
 from customstudio.submissions.keys import Key
+from customstudio.submissions.place import default_store, open_database
 from customstudio.submissions.recovery import (
     EVENTS,
     events_bytes,
@@ -34,14 +40,9 @@ from customstudio.submissions.recovery import (
     reconcile,
     take_in,
 )
+from customstudio.submissions.votes import Votes
 
-
-def default_store() -> Path:
-    """`$CUSTOMSTUDIO_STORE`, or `customstudio/store` among the user's data."""
-    from platformdirs import user_data_dir
-
-    named = os.environ.get("CUSTOMSTUDIO_STORE")
-    return Path(named) if named else Path(user_data_dir("customstudio")) / "store"
+__all__ = ["Published", "Store", "default_store"]
 
 
 class Published(Record):
@@ -55,24 +56,35 @@ class Published(Record):
 class Store:
     """Submissions in a folder; any number of processes may use it at once."""
 
-    def __init__(self, root: Path, *, gate: Callable[[Contents], Checked] = check) -> None:
-        """Open a store, make it where there is none, and mend what a crash left."""
+    def __init__(
+        self,
+        root: Path,
+        *,
+        gate: Callable[[Contents], Checked] = check,
+        database: str | None = None,
+    ) -> None:
+        """Open a store, make it where there is none, and mend what a crash left.
+
+        Args:
+            root: its folder.
+            gate: what a submission must pass.
+            database: address of PostgreSQL; None: `$CUSTOMSTUDIO_DATABASE`, or SQLite.
+        """
         self.root, self.gate = Path(root), gate
         self.bundles, self.staging = self.root / "bundles", self.root / "staging"
-        self.index = Index(self.root / "index.sqlite")
         self.alarms: list[str] = []
         """What a person should look at: missing files, strange bundles, forged events."""
         try:
             for folder in (self.bundles, self.staging):
                 folder.mkdir(parents=True, exist_ok=True)
-            with lock(self.root):
-                self.index.create()
+            self.index = open_database(self.root, database)
+            self.votes = Votes(self.index)
             self.maintainers = read_maintainers(self.root / "maintainers.txt")
             clear(self.staging)
             self.alarms = reconcile(self.bundles, self.index, gate)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, SQLAlchemyError) as error:
             raise UserError(
-                f"cannot open the store: {error}",
+                f"cannot open the store: {why(error)}",
                 where=str(self.root),
                 fix="give a folder on a local disk that you may write to",
             ) from error
@@ -86,9 +98,9 @@ class Store:
         """
         try:
             return self._publish(contents, key)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, SQLAlchemyError) as error:
             raise UserError(
-                f"cannot write to the store: {error}",
+                f"cannot write to the store: {why(error)}",
                 where=str(self.root),
                 fix="make room or wait, and run the same command again: it does nothing twice",
             ) from error
@@ -149,14 +161,19 @@ class Store:
         with self.index.writing() as db:
             return add_event(db, event)
 
+    def version(self) -> int:
+        """Grows with every submission and event: what a cache may hold on to."""
+        return self.index.version()
+
     def submissions(self) -> list[Listed]:
         """All submissions, withdrawn ones too, in the order in which they came."""
         with self.index.reading() as db:
-            rows = db.execute("SELECT document FROM entries ORDER BY number").fetchall()
+            one = tables.entries.c
+            documents = db.scalars(sa.select(one.document).order_by(one.number)).all()
             events: dict[str, list[Event]] = {}
             for event in events_of(db):
                 events.setdefault(event.submission, []).append(event)
-        entries = [Entry.model_validate_json(document) for (document,) in rows]
+        entries = [Entry.model_validate_json(document) for document in documents]
         return [self._listed(entry, events.get(entry.id, [])) for entry in entries]
 
     def entry(self, submission: str) -> Listed:
@@ -203,7 +220,7 @@ class Store:
         raise_all(problems)
         return contents
 
-    def _known(self, db: sqlite3.Connection, submission: str) -> Entry | None:
+    def _known(self, db: Connection, submission: str) -> Entry | None:
         entry = read_entry(db, submission)
         if entry is not None and self._listed(entry, events_of(db, submission)).state.withdrawn:
             raise UserError(
@@ -226,10 +243,9 @@ class Store:
         )
 
 
-def _whole_id(db: sqlite3.Connection, submission: str) -> str | None:
+def _whole_id(db: Connection, submission: str) -> str | None:
     if not re.fullmatch(r"[0-9a-f]{8,64}", submission):
         return None
-    rows = db.execute(
-        "SELECT id FROM entries WHERE id >= ? AND id < ? LIMIT 2", (submission, submission + "g")
-    ).fetchall()
-    return str(rows[0][0]) if len(rows) == 1 else None
+    column = tables.entries.c.id
+    found = db.scalars(sa.select(column).where(column.startswith(submission)).limit(2)).all()
+    return found[0] if len(found) == 1 else None

@@ -7,6 +7,7 @@ import pytest
 
 from customstudio.submissions.build import build
 from customstudio.submissions.contents import Contents
+from customstudio.submissions.database import Database
 from customstudio.submissions.decoder import Decoder
 from customstudio.submissions.gate import Checked, check
 from customstudio.submissions.keys import Key
@@ -49,3 +50,11 @@ def good(run: Path, key: Key) -> Contents:
 def gate(rules: Rules, decoder: Decoder) -> Callable[[Contents], Checked]:
     """The gate under the test's rules."""
     return lambda contents: check(contents, rules=rules, decoder=decoder)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    """Empty tables."""
+    database = Database(tmp_path / "index.sqlite")
+    database.create()
+    return database
