@@ -67,12 +67,43 @@ def compare(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> l
             )
     chosen = keys or [protocol.key(metric) for metric in common]
     found = [
-        _difference((a[0], _values(a[1], a[2], key)), (b[0], _values(b[1], b[2], key)), key)
+        difference((a[0], _values(a[1], a[2], key)), (b[0], _values(b[1], b[2], key)), key)
         for a, b in combinations(entries, 2)
         for key in chosen
     ]
     corrected = holm([d.p for d in found])
     return [d.model_copy(update={"p_corrected": p}) for d, p in zip(found, corrected, strict=True)]
+
+
+def difference(
+    first: tuple[str, pd.DataFrame], second: tuple[str, pd.DataFrame], key: str
+) -> Difference:
+    """Second minus first under one key; `p` is not corrected yet.
+
+    Args:
+        first: a label, and rows with columns job, pair and value; null: not scored.
+        second: the same of the other method.
+        key: what the values are.
+    """
+    (name_a, a), (name_b, b) = first, second
+    both = a[a["value"].notna()].merge(
+        b[b["value"].notna()][["job", "value"]], on="job", suffixes=("", "_second")
+    )
+    both["value"] = both["value_second"].astype("float64") - both["value"].astype("float64")
+    means = pair_means(both).to_numpy()
+    low, high = interval(means) or (None, None)
+    return Difference(
+        first=name_a,
+        second=name_b,
+        key=key,
+        difference=float(means.mean()) if len(means) else None,
+        low=low,
+        high=high,
+        p=sign_flip_p(means) if len(means) else None,
+        p_corrected=None,
+        pairs=len(means),
+        videos=len(both),
+    )
 
 
 def sign_flip_p(differences: Float[Array, "pairs"]) -> float:
@@ -155,27 +186,3 @@ def _values(run: Run, method: str, key: str) -> pd.DataFrame:
         (scores["method"] == method) & (scores["metric"] == key) & scores["subject"].isna()
     ]
     return mine.merge(videos[["method", "job", "pair"]], on=["method", "job"])
-
-
-def _difference(
-    first: tuple[str, pd.DataFrame], second: tuple[str, pd.DataFrame], key: str
-) -> Difference:
-    (name_a, a), (name_b, b) = first, second
-    both = a[a["value"].notna()].merge(
-        b[b["value"].notna()][["job", "value"]], on="job", suffixes=("", "_second")
-    )
-    both["value"] = both["value_second"].astype("float64") - both["value"].astype("float64")
-    means = pair_means(both).to_numpy()
-    low, high = interval(means) or (None, None)
-    return Difference(
-        first=name_a,
-        second=name_b,
-        key=key,
-        difference=float(means.mean()) if len(means) else None,
-        low=low,
-        high=high,
-        p=sign_flip_p(means) if len(means) else None,
-        p_corrected=None,
-        pairs=len(means),
-        videos=len(both),
-    )

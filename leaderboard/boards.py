@@ -1,0 +1,122 @@
+"""Which submissions share a board: one suite version, one protocol, the same reference images."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from customstudio.evaluation.records import KeyInfo
+from customstudio.metrics import catalog
+from customstudio.records import Record
+from customstudio.submissions.entries import Listed
+from customstudio.submissions.rules import EMBEDDED_SUITES
+from customstudio.submissions.schema import SuiteRef
+from customstudio.suites.load import SUITES, load_declaration
+
+Part = Literal["verified", "self-reported", "unofficial"]
+PARTS: tuple[Part, ...] = ("verified", "self-reported", "unofficial")
+PART_TITLES: dict[Part, str] = {
+    "verified": "Verified",
+    "self-reported": "Self-reported",
+    "unofficial": "Unofficial",
+}
+PART_WORDS: dict[Part, str] = {
+    "verified": "A maintainer scored drawn or all videos again, or made the videos from code and "
+    "weights; the tier says which.",
+    "self-reported": "Passed the gate: complete, and every mean recomputed from its rows. Whether "
+    "the rows belong to the videos, nobody has looked at yet.",
+    "unofficial": "Not comparable with official scores; each method's page says why.",
+}
+
+
+class Board(Record):
+    """Where scores compare."""
+
+    id: str
+    """In addresses: suite, version, prompt set, protocol."""
+    suite: SuiteRef
+    label: str
+    """What the suite says of itself, for example `reconstruction r1`."""
+    protocol: str
+    references_digest: str
+
+    @property
+    def embedded(self) -> bool:
+        """Rendered by CustomStudio itself: the embedded world."""
+        return self.suite.name in EMBEDDED_SUITES
+
+    @property
+    def title(self) -> str:
+        """`mini v1 · mini-v1`."""
+        return f"{self.suite.name} {self.suite.version} · {self.protocol}"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A board and what stands on it."""
+
+    board: Board
+    current: tuple[Listed, ...]
+    """Published, neither superseded nor withdrawn."""
+    past: tuple[Listed, ...]
+    """Superseded and withdrawn ones: they stay to be seen, and are not ranked."""
+
+    def part(self, part: Part) -> tuple[Listed, ...]:
+        """The current submissions of one section."""
+        return tuple(one for one in self.current if part_of(one) == part)
+
+
+def part_of(one: Listed) -> Part:
+    """The section that a submission is shown in."""
+    if one.entry.section == "unofficial":
+        return "unofficial"
+    return "self-reported" if one.state.tier == "self-reported" else "verified"
+
+
+def boards(listed: Iterable[Listed]) -> dict[str, Standing]:
+    """All boards that have submissions, by id, in the order in which they came to be."""
+    found: dict[tuple[str, str, str], list[Listed]] = {}
+    for one in listed:
+        if one.state.published or one.state.withdrawn:
+            entry = one.entry
+            key = (entry.suite.digest, entry.protocol, entry.references_digest)
+            found.setdefault(key, []).append(one)
+    standings: dict[str, Standing] = {}
+    for mine in found.values():
+        board = _board(mine[0], set(standings))
+        gone = [bool(one.state.withdrawn or one.state.superseded_by) for one in mine]
+        current = tuple(one for one, past in zip(mine, gone, strict=True) if not past)
+        past = tuple(one for one, past in zip(mine, gone, strict=True) if past)
+        standings[board.id] = Standing(board, current, past)
+    return standings
+
+
+def _board(first: Listed, taken: set[str]) -> Board:
+    entry = first.entry
+    suite = entry.suite
+    name = f"{suite.name}-{suite.version}-{suite.prompt_set}.{entry.protocol}"
+    if name in taken:  # other reference images, or other tables under the same version
+        name += f".{entry.references_digest[:8]}{suite.digest[:4]}"
+    label = load_declaration(suite.name).label if suite.name in SUITES else ""
+    return Board(
+        id=name,
+        suite=suite,
+        label=label,
+        protocol=entry.protocol,
+        references_digest=entry.references_digest,
+    )
+
+
+def columns(protocol: str) -> tuple[KeyInfo, ...]:
+    """All keys of a protocol, in its own order: what it reports first, then the variants."""
+    from customstudio.evaluation.reduce import key_infos
+
+    known = catalog.PROTOCOLS.get(protocol)
+    if known is None:
+        return ()
+    infos = key_infos(known, known.metrics)
+    return tuple(sorted(infos, key=lambda info: not info.headline))
+
+
+def headline(infos: Sequence[KeyInfo]) -> tuple[KeyInfo, ...]:
+    """The protocol's own columns."""
+    return tuple(info for info in infos if info.headline)

@@ -1,0 +1,1 @@
+"""Numbers as papers print them, each with its source: never ranked, never beside measured ones."""
