@@ -7,6 +7,7 @@ import typer
 
 from customstudio.cli import (
     anchors,
+    board,
     data,
     demo,
     evaluate,
@@ -43,6 +44,7 @@ app.command()(runs.compare)
 app.command()(runs.report)
 app.command()(submissions.submit)
 app.add_typer(submissions.app, name="submissions")
+app.add_typer(board.app, name="board")
 app.command()(demo.demo)
 
 

@@ -1,0 +1,10 @@
+"""`customstudio board`: the leaderboard and what its maintainers do."""
+
+import typer
+
+app = typer.Typer(help="Leaderboard: serve it, and check what is on it.", no_args_is_help=True)
+
+
+@app.callback()
+def board() -> None:
+    """Leaderboard: serve it, and check what is on it."""
