@@ -57,7 +57,7 @@ def draw(counts: Counts, whole: Fit) -> Draws | None:
     shown = weights @ counts.shown
     failed = np.full_like(shown, np.nan)
     np.divide(weights @ counts.failed, shown, out=failed, where=shown > 0)
-    still = (together <= connected(wins + ties)).all(2)
+    still: Bool[Array, "resamples methods"] = np.all(together <= connected(wins + ties), axis=2)
     return Draws(np.concatenate(strengths), failed, still, weights)
 
 
