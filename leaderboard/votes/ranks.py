@@ -27,7 +27,7 @@ def surely_better(draws: Draws) -> Bool[Array, "methods methods"]:
         both = draws.connected & draws.connected[:, [i]]
         gaps = np.where(both, draws.strength[:, [i]] - draws.strength, np.nan)
         for j in range(size):
-            found = interval(gaps[:, j]) if i != j else None
+            found = draws.interval(gaps[:, j]) if i != j else None
             better[i, j] = found is not None and found.low > 0
     return better
 
@@ -69,7 +69,7 @@ def average_ranks(by_rater: Counts, draws: Draws | None) -> list[AverageRank | N
         AverageRank(
             mean=float(kept[:, at].mean()),
             raters=len(kept),
-            interval=interval(means[:, at]) if draws is not None and len(kept) >= 5 else None,
+            interval=interval(means[:, at], len(kept)) if draws is not None else None,
         )
         for at in range(own.shape[1])
     ]

@@ -16,7 +16,7 @@ from customstudio.leaderboard.votes.ranks import (
     surely_better,
 )
 from customstudio.leaderboard.votes.raters import RaterFit, rater_fits
-from customstudio.leaderboard.votes.resampling import Draws, Interval, draw, interval
+from customstudio.leaderboard.votes.resampling import Draws, Interval, draw
 from customstudio.metrics.spec import Array
 from customstudio.records import Record
 
@@ -120,7 +120,7 @@ def _standings(
                 rank=ranks[at] if ranks and voted else None,
                 rests_on_ridge=bool((together[at] & ~chained[at]).any()),
                 failed=float(failed[at] / shown[at]) if shown[at] else None,
-                failed_by_raters=interval(raters.failed[:, at]) if raters else None,
+                failed_by_raters=raters.interval(raters.failed[:, at]) if raters else None,
                 average_rank=averages[at],
             )
         )
@@ -130,7 +130,7 @@ def _standings(
 def _points(draws: Draws | None, at: int) -> Interval | None:
     if draws is None:
         return None
-    return interval(np.where(draws.connected[:, at], POINTS * draws.strength[:, at], np.nan))
+    return draws.interval(np.where(draws.connected[:, at], POINTS * draws.strength[:, at], np.nan))
 
 
 def _place(standings: Sequence[Standing], at: int) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from customstudio.leaderboard.votes.ballots import ANSWERS, Ballot, collect, count
 from customstudio.leaderboard.votes.davidson import POINTS, fit
-from customstudio.leaderboard.votes.resampling import draw, interval
+from customstudio.leaderboard.votes.resampling import draw
 
 
 def votes(
@@ -56,12 +56,12 @@ def coverage(worlds: int, *, raters: int, each: int, taste: float) -> tuple[floa
     truth = np.array([0.6, 0.2, 0.0, -0.3, -0.5])
     held, widths = [], []
     for world in range(worlds):
-        ballots = votes(truth, raters=raters, each=each, taste=taste, seed=1000 + world)
+        ballots = votes(truth, raters=raters, each=each, taste=taste, seed=1000 * raters + world)
         counts = count(collect(ballots), "rater")
         draws = draw(counts, fit(counts.wins.sum(0), counts.ties.sum(0)))
         assert draws is not None
         for at, true in enumerate(truth * POINTS):
-            found = interval(POINTS * draws.strength[:, at])
+            found = draws.interval(POINTS * draws.strength[:, at])
             assert found is not None
             held.append(found.low <= true <= found.high)
             widths.append(found.high - found.low)
