@@ -15,7 +15,7 @@ from customstudio.leaderboard.query import TUNING_WORDS, Query
 from customstudio.leaderboard.table import Section, make_cell
 from customstudio.metrics import catalog
 from customstudio.report.scale import axis
-from customstudio.report.text import ARROWS, count, finalize_html
+from customstudio.report.text import ARROWS, count, finalize_html, visible
 from customstudio.submissions.entries import Entry, Listed
 from customstudio.submissions.events import Event
 from customstudio.submissions.reported.tables import PublishedTable
@@ -51,6 +51,7 @@ def environment() -> Environment:
     made.globals |= {
         "arrows": ARROWS,
         "count": count,
+        "lines": lines,
         "marks": MARKS,
         "names": metric_names(),
         "titles": PART_TITLES,
@@ -67,6 +68,11 @@ def https_only(link: str) -> str:
     ('https://arxiv.org/abs/2401.09962', '#')
     """
     return link if link.startswith("https://") else "#"
+
+
+def lines(text: str) -> Markup:
+    """A text whose lines stay lines: each escaped, with what hides in it made visible."""
+    return Markup("\n").join(visible(one) for one in text.split("\n"))
 
 
 def piece(template: str, **values: Any) -> Markup:
