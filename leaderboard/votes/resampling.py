@@ -80,7 +80,7 @@ def interval(values: Float[Array, "resamples"], clusters: int) -> Interval | Non
 
     >>> many = np.arange(10_001.0)
     >>> round(interval(many, clusters=1_000_000).low), round(interval(many, clusters=10).low)
-    (250, 85)
+    (250, 86)
     """
     good = values[np.isfinite(values)]
     if clusters < LEAST or len(good) < _CONNECTED * len(values):

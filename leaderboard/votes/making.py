@@ -1,0 +1,182 @@
+"""Makes a study from a folder of videos: the plan first, then only the clips that it needs."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from customstudio.errors import UserError, raise_all, some
+from customstudio.evaluation.discover import discover
+from customstudio.evaluation.items import Item
+from customstudio.evaluation.manifest import MANIFESTS
+from customstudio.files import sha256_file
+from customstudio.leaderboard.votes.clips import normalise, small_picture
+from customstudio.leaderboard.votes.plan import Settings, make_plan
+from customstudio.leaderboard.votes.study import (
+    CLIPS,
+    QUESTIONS,
+    REFERENCES,
+    Clip,
+    Folder,
+    JobInfo,
+    Study,
+    write_study,
+)
+from customstudio.media.video import MediaError
+from customstudio.submissions.texts import name as check_name
+from customstudio.submissions.texts import prose
+from customstudio.submissions.votes import Question
+from customstudio.suites.schema import Suite
+
+IMAGES = 3
+"""Reference images shown of each subject."""
+Progress = Callable[[int, int], None]
+
+
+def make_study(
+    root: Path,
+    videos: Path,
+    settings: Settings,
+    *,
+    title: str = "Which video is better",
+    questions: Sequence[Question] = tuple(QUESTIONS),
+    suite: Suite | None = None,
+    references: Path | None = None,
+    address: str = "http://localhost:8502/",
+    progress: Progress = lambda done, of: None,
+) -> Folder:
+    """Make a study's folder.
+
+    Args:
+        root: a folder that is not there yet.
+        videos: METHOD/PAIR/PROMPT/SEED.mp4, or a folder with a manifest that names methods.
+
+    Raises:
+        UserError: the folder is there; a method's name is not allowed; videos that cannot be
+            compared or read; no reference images though they are asked about.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise UserError(
+            "this folder is not empty", where=str(root), fix="name a folder that is not there yet"
+        )
+    items, label = _items(videos, suite, references)
+    there = {(item.method, item.job): item for item in items if item.path is not None}
+    _check(there.values(), questions)
+    slots = make_plan(_by_method(there), settings)
+    used = [(m, slot.job) for slot in slots for m in dict.fromkeys((slot.left, slot.right))]
+    shown = [there[place] for place in sorted(set(used))]
+    clips = _write_clips(root / CLIPS, shown, progress)
+    study = Study(
+        id=f"study-{secrets.token_hex(6)}",
+        title=_title(title),
+        made=datetime.now(UTC).isoformat(timespec="seconds"),
+        suite=label,
+        questions=tuple(q for q in QUESTIONS if q in questions),
+        settings=settings,
+        methods=tuple(sorted({slot.left for slot in slots} | {slot.right for slot in slots})),
+        jobs={
+            item.job: JobInfo(prompt=item.prompt, subjects=tuple(s.id for s in item.subjects))
+            for item in shown
+        },
+        clips=clips,
+        references=_write_references(root / REFERENCES, shown),
+        slots=slots,
+    )
+    return write_study(root, study, address)
+
+
+def _items(videos: Path, suite: Suite | None, references: Path | None) -> tuple[list[Item], str]:
+    if any((videos / name).is_file() for name in MANIFESTS):
+        found = [discover(videos, suite=suite, references=references)]
+    else:
+        folders = sorted(p for p in videos.glob("*") if p.is_dir() and not p.name.startswith("."))
+        found = [discover(folder, suite=suite, references=references) for folder in folders]
+    if not found:
+        raise UserError(
+            "no methods in this folder",
+            where=str(videos),
+            fix="lay the videos out as METHOD/PAIR/PROMPT/SEED.mp4",
+        )
+    if len({collection.suite.digest for collection in found}) > 1:
+        raise UserError(
+            "the methods' videos belong to different suites", where=str(videos), fix="name --suite"
+        )
+    use = found[0].suite
+    label = " ".join(filter(None, (use.name, use.version, use.label)))
+    return [item for collection in found for item in collection.items], label
+
+
+def _check(items: Iterable[Item], questions: Sequence[Question]) -> None:
+    problems, items = [], list(items)
+    for method in sorted({item.method for item in items}):
+        try:
+            check_name(method)
+        except ValueError as error:
+            problems.append(UserError(str(error), where=f"method {method!a}", fix="rename it"))
+    bare = sorted({s.id for item in items for s in item.subjects if not s.references})
+    if "subject_fidelity" in questions and bare:
+        problems.append(
+            UserError(
+                "subjects without reference images cannot be compared with them",
+                where=some(bare),
+                fix="give --references DIR, or leave subject_fidelity out of --questions",
+            )
+        )
+    raise_all(problems)
+
+
+def _by_method(there: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for method, job in sorted(there):
+        found.setdefault(method, []).append(job)
+    return found
+
+
+def _write_clips(folder: Path, items: Sequence[Item], progress: Progress) -> tuple[Clip, ...]:
+    folder.mkdir(parents=True)
+    clips, problems = [], []
+    staged = folder / "next.mp4"
+    for done, item in enumerate(items):
+        progress(done, len(items))
+        assert item.path is not None
+        try:
+            seconds = normalise(item.path, staged)
+        except MediaError as error:
+            problems.append(
+                UserError(str(error), where=str(item.path), fix="make this video again")
+            )
+            continue
+        file = f"{sha256_file(staged)}.mp4"
+        os.replace(staged, folder / file)
+        source = sha256_file(item.path) if item.path.is_file() else _folder_digest(item.path)
+        clips.append(
+            Clip(method=item.method, job=item.job, source_sha256=source, file=file, seconds=seconds)
+        )
+    raise_all(problems)
+    return tuple(clips)
+
+
+def _folder_digest(folder: Path) -> str:
+    hashes = [sha256_file(path) for path in sorted(folder.iterdir()) if path.is_file()]
+    return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
+
+
+def _write_references(folder: Path, items: Sequence[Item]) -> dict[str, tuple[str, ...]]:
+    folder.mkdir(parents=True)
+    subjects = {subject.id: subject for item in items for subject in item.subjects}
+    written: dict[str, tuple[str, ...]] = {}
+    for at, (name, subject) in enumerate(sorted(subjects.items())):
+        files = [f"{at:03d}-{i}.jpg" for i in range(len(subject.references[:IMAGES]))]
+        for file, reference in zip(files, subject.references, strict=False):
+            small_picture(reference.path, folder / file)
+        written[name] = tuple(files)
+    return written
+
+
+def _title(text: str) -> str:
+    try:
+        return prose(text)
+    except ValueError as error:
+        raise UserError(str(error), where="--title", fix="say it in plain words") from error

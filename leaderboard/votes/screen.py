@@ -1,0 +1,166 @@
+"""What a rater sees: the text, the references, two clips in sync, one question after the other."""
+
+import time
+from pathlib import Path
+
+import streamlit as st
+
+from customstudio.errors import UserError
+from customstudio.leaderboard.votes.casting import Booth
+from customstudio.leaderboard.votes.clips import side_by_side
+from customstudio.leaderboard.votes.plan import Slot
+from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, TITLES, Folder
+from customstudio.submissions.votes import Answer, Question
+
+ANSWERS: dict[Answer, tuple[str, str]] = {
+    "left": ("A, left", "1"),
+    "right": ("B, right", "2"),
+    "tie": ("Tie", "3"),
+    "both_bad": ("Both bad", "4"),
+}
+"""Answer -> what its button says, and its key."""
+_STATE = "vote"
+_LOOK_AGAIN = 0.4
+HOW = (
+    "You will see two videos side by side that should show the same text with the same subjects. "
+    "Answer each question for A or B, *tie* if neither is better, or *both bad* if both fail. "
+    "The keys 1 to 4 answer, and the arrow key left goes back. The buttons wake up when the "
+    "videos have played once. There is no time limit, and you may close the page at any time: "
+    "what is answered is kept, and your link continues where you stopped."
+)
+
+
+def vote(folder: Folder, code: str) -> None:
+    """The rater's page, from a code to the last comparison."""
+    rater = folder.rater_of(code) if code else None
+    if rater is None:
+        _ask_for_code(wrong=bool(code))
+        return
+    booth = Booth(folder, rater)
+    slot = booth.next()
+    if slot is None:
+        st.success("All done. Thank you for every answer.", icon=":material/check:")
+        return
+    if not st.session_state.get("vote_begun") and slot.number == 0:
+        st.markdown(HOW)
+        st.button("Begin", type="primary", shortcut="Enter", on_click=_begin)
+        return
+    place = f"Comparison {slot.number + 1} of {len(booth.slots)}"
+    st.progress(slot.number / len(booth.slots), text=place)
+    _questions(booth, slot, _show(folder, slot))
+
+
+def _ask_for_code(*, wrong: bool) -> None:
+    st.write("Voting is by invitation: open the link that you were sent, or type its code.")
+    if wrong:
+        st.error("No rater has this code. Check it against your invitation.")
+    with st.form("code", border=False):
+        code = st.text_input("Code", max_chars=40, autocomplete="off")
+        if st.form_submit_button("Open", type="primary"):
+            st.query_params["rater"] = code.strip()
+            st.rerun()
+
+
+def _begin() -> None:
+    st.session_state["vote_begun"] = True
+
+
+def _show(folder: Folder, slot: Slot) -> float:
+    """Text, references and clips of a comparison; gives how long the clips play."""
+    job = folder.study.jobs[slot.job]
+    st.caption("Text")
+    st.text(job.prompt)
+    shown = [(name, folder.study.references.get(name, ())) for name in job.subjects]
+    if any(files for _, files in shown):
+        st.caption("Reference images")
+        with st.container(horizontal=True, gap="medium"):
+            for at, (_, files) in enumerate(shown):
+                with st.container(width="content", key=f"subject-{at}"):
+                    st.image([(folder.root / REFERENCES / f).read_bytes() for f in files], width=96)
+    path, seconds = _composite(str(folder.root), slot.rater, slot.number)
+    st.video(path.read_bytes(), format="video/mp4", loop=True, autoplay=True, muted=True)
+    return seconds
+
+
+def _questions(booth: Booth, slot: Slot, seconds: float) -> None:
+    """The current question and its buttons, which wait until the clips have played once."""
+    ticket = booth.folder.ticket(slot)
+    state = st.session_state.setdefault(_STATE, {})
+    if state.get("ticket") != ticket:
+        state |= {"ticket": ticket, "until": time.monotonic() + seconds, "answers": {}}
+
+    @st.fragment(run_every=_LOOK_AGAIN if time.monotonic() < state["until"] else None)
+    def questions() -> None:
+        if state.get("ticket") != ticket:
+            st.rerun()
+        waiting = time.monotonic() < state["until"]
+        if not waiting and state.get("awake") != ticket:
+            state["awake"] = ticket
+            st.rerun()
+        _buttons(booth, state["answers"], ticket, waiting=waiting)
+
+    questions()
+
+
+def _buttons(booth: Booth, answers: dict[Question, Answer], ticket: str, *, waiting: bool) -> None:
+    asked = booth.folder.study.questions
+    question = asked[min(len(answers), len(asked) - 1)]
+    st.caption(f"Question {asked.index(question) + 1} of {len(asked)}: {TITLES[question].lower()}")
+    st.subheader(QUESTIONS[question], anchor=False)
+    for column, (answer, (words, key)) in zip(st.columns(4), ANSWERS.items(), strict=True):
+        column.button(
+            words,
+            key=f"answer-{answer}",
+            shortcut=key,
+            width="stretch",
+            disabled=waiting,
+            on_click=_answer,
+            args=(booth, answers, ticket, question, answer),
+        )
+    if answers:
+        st.button(
+            "Back", key="back", shortcut="Left", type="tertiary", on_click=_back, args=(answers,)
+        )
+    if problem := st.session_state.pop("vote_problem", None):
+        st.error("Your last answer was not taken in.", icon=":material/error:")
+        st.code(problem, language=None, wrap_lines=True)
+
+
+def _answer(
+    booth: Booth, answers: dict[Question, Answer], ticket: str, question: Question, answer: Answer
+) -> None:
+    state = st.session_state.get(_STATE, {})
+    if state.get("ticket") != ticket or question in answers or time.monotonic() < state["until"]:
+        return  # an answer to what is no longer shown, or that could not be clicked yet
+    answers[question] = answer
+    if len(answers) < len(booth.folder.study.questions):
+        return
+    try:
+        booth.cast(ticket, answers)
+    except UserError as error:
+        st.session_state["vote_problem"] = str(error)
+    state.clear()
+
+
+def _back(answers: dict[Question, Answer]) -> None:
+    if answers:
+        answers.pop(next(reversed(answers)))
+
+
+@st.cache_resource(show_spinner="Preparing the next comparison", max_entries=512)
+def _composite(root: str, rater: int, number: int) -> tuple[Path, float]:
+    """The comparison as one video beside the study's clips, made when it is first shown."""
+    folder = open_folder(root)
+    slot = folder.study.lists[rater][number]
+    left, right = (folder.study.by_place[m, slot.job] for m in (slot.left, slot.right))
+    target = folder.root / "shown" / f"{folder.ticket(slot)}.mp4"
+    if not target.exists():
+        clips = folder.root / CLIPS
+        side_by_side(clips / left.file, clips / right.file, target, slot.damaged)
+    return target, max(left.seconds, right.seconds)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def open_folder(root: str) -> Folder:
+    """A study, read once: its plan never changes."""
+    return Folder(Path(root))
