@@ -16,6 +16,7 @@ from customstudio.cli import (
     metrics,
     mini,
     runs,
+    study,
     submissions,
     suites,
     weights,
@@ -45,6 +46,7 @@ app.command()(runs.report)
 app.command()(submissions.submit)
 app.add_typer(submissions.app, name="submissions")
 app.add_typer(board.app, name="board")
+app.add_typer(study.app, name="study")
 app.command()(demo.demo)
 
 
