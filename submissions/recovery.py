@@ -25,7 +25,7 @@ EVENTS = "events.json"
 """Beside the five files of a bundle: the signed events with which it came."""
 _EVENTS = TypeAdapter(tuple[Event, ...])
 _ID = re.compile(r"[0-9a-f]{64}")
-_EVENTS_BYTES = 16 * 2**10
+EVENTS_BYTES = 16 * 2**10
 _REFUSED = "refused"
 
 
@@ -45,6 +45,23 @@ def opening(entry: Entry, key: Key) -> tuple[Event, ...]:
 def events_bytes(events: tuple[Event, ...]) -> bytes:
     """Events as the file that lies beside a bundle's own."""
     return _EVENTS.dump_json(events)
+
+
+def read_events(text: bytes) -> tuple[Event, ...]:
+    """Events from such a file, or such a request; their signatures are not checked.
+
+    Raises:
+        ValueError: it holds anything else.
+    """
+    return _EVENTS.validate_json(text, strict=True)
+
+
+def opens(events: tuple[Event, ...], entry: Entry) -> bool:
+    """Whether these are the events with which a submission comes, signed by its owner."""
+    wanted = [("received", entry.id), ("published", entry.id)]
+    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
+    told = [(event.kind, event.submission) for event in events]
+    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
 
 
 def take_in(db: Connection, entry: Entry, checked: Checked, events: tuple[Event, ...]) -> Entry:
@@ -106,9 +123,9 @@ def _read(
     checked = gate(contents)
     raise_all([finding.error() for finding in checked.verdict.findings])
     entry = entry_of(checked, contents.bytes)
-    text = read_bounded(folder / EVENTS, _EVENTS_BYTES)
-    events = _EVENTS.validate_json(text, strict=True)
-    if contents.id != folder.name or not _opens(events, entry):
+    text = read_bounded(folder / EVENTS, EVENTS_BYTES)
+    events = read_events(text)
+    if contents.id != folder.name or not opens(events, entry):
         raise ValueError("its events are not the owner's")
     return entry, checked, events
 
@@ -118,13 +135,6 @@ def _set_aside(folder: Path, error: Exception) -> str:
     refused.mkdir(exist_ok=True)
     os.rename(folder, refused / f"{folder.name}-{time.time_ns()}")
     return f"{folder.name} was set aside in {refused}: {error}"
-
-
-def _opens(events: tuple[Event, ...], entry: Entry) -> bool:
-    wanted = [("received", entry.id), ("published", entry.id)]
-    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
-    told = [(event.kind, event.submission) for event in events]
-    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
 
 
 def _stored(db: Connection) -> set[str]:

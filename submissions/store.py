@@ -6,29 +6,21 @@ takes that in.
 """
 
 import os
-import re
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from customstudio.errors import UserError, raise_all
 from customstudio.records import Record
 from customstudio.submissions import events as signing
-from customstudio.submissions import tables
 from customstudio.submissions.chain import add_event, events_of
-from customstudio.submissions.contents import Contents, check_contents, read_folder
+from customstudio.submissions.contents import Contents, check_contents
 from customstudio.submissions.database import why
 from customstudio.submissions.disk import clear, staged, sync
-from customstudio.submissions.entries import (
-    Entry,
-    Listed,
-    check_claims,
-    entry_of,
-    read_entry,
-)
+from customstudio.submissions.entries import Entry, check_claims, entry_of, read_entry
 from customstudio.submissions.events import Event, read_maintainers
 from customstudio.submissions.gate import Checked, check
 from customstudio.submissions.keys import Key
@@ -37,12 +29,20 @@ from customstudio.submissions.recovery import (
     EVENTS,
     events_bytes,
     opening,
+    opens,
     reconcile,
     take_in,
 )
+from customstudio.submissions.shelf import Shelf
 from customstudio.submissions.votes import Votes
 
-__all__ = ["Published", "Store", "default_store"]
+__all__ = ["Published", "Store", "Unavailable", "default_store"]
+CLOCKS_DIFFER = timedelta(days=1)
+"""How far from now the time in an owner's events may be."""
+
+
+class Unavailable(UserError):
+    """The store itself is in trouble, not the submission."""
 
 
 class Published(Record):
@@ -53,7 +53,7 @@ class Published(Record):
     """False: it was there already."""
 
 
-class Store:
+class Store(Shelf):
     """Submissions in a folder; any number of processes may use it at once."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Store:
             clear(self.staging)
             self.alarms = reconcile(self.bundles, self.index, gate)
         except (OSError, SQLAlchemyError) as error:
-            raise UserError(
+            raise Unavailable(
                 f"cannot open the store: {why(error)}",
                 where=str(self.root),
                 fix="give a folder on a local disk that you may write to",
@@ -96,31 +96,42 @@ class Store:
             UserError: what the gate found, all of it; not the owner's key; another owner's name;
                 withdrawn before; no room.
         """
+        return self._publish(contents, lambda entry: _signed_opening(entry, key))
+
+    def publish_signed(self, contents: Contents, events: tuple[Event, ...]) -> Published:
+        """The same, for a submission that comes with the events that its owner signed.
+
+        Raises:
+            UserError: as above; the events are not the owner's, or not of now.
+        """
+        return self._publish(contents, lambda entry: _given_opening(entry, events))
+
+    def _publish(
+        self, contents: Contents, opening_of: Callable[[Entry], tuple[Event, ...]]
+    ) -> Published:
+        raise_all([finding.error() for finding in check_contents(contents)])
         try:
-            return self._publish(contents, key)
+            with self.index.reading() as db:
+                known = self._known(db, contents.id)
+            if known is not None:
+                return Published(entry=known, new=False)
+            checked = self.gate(contents)
+            raise_all([finding.error() for finding in checked.verdict.findings])
+            entry = entry_of(checked, contents.bytes)
+            events = opening_of(entry)
+            with self.index.reading() as db:
+                check_claims(db, entry)
+            return self._place(contents, checked, entry, events)
         except (OSError, SQLAlchemyError) as error:
-            raise UserError(
+            raise Unavailable(
                 f"cannot write to the store: {why(error)}",
                 where=str(self.root),
                 fix="make room or wait, and run the same command again: it does nothing twice",
             ) from error
 
-    def _publish(self, contents: Contents, key: Key) -> Published:
-        raise_all([finding.error() for finding in check_contents(contents)])
-        with self.index.reading() as db:
-            known = self._known(db, contents.id)
-        if known is not None:
-            return Published(entry=known, new=False)
-        checked = self.gate(contents)
-        raise_all([finding.error() for finding in checked.verdict.findings])
-        entry = entry_of(checked, contents.bytes)
-        if entry.owner != key.public:
-            raise UserError(
-                "the submission is another owner's", where=contents.id, fix="use the owner's key"
-            )
-        events = opening(entry, key)
-        with self.index.reading() as db:
-            check_claims(db, entry)
+    def _place(
+        self, contents: Contents, checked: Checked, entry: Entry, events: tuple[Event, ...]
+    ) -> Published:
         files = {**contents.files, EVENTS: events_bytes(events)}
         with staged(self.staging, files) as folder, self.index.writing() as db:
             known = self._known(db, entry.id)
@@ -161,65 +172,6 @@ class Store:
         with self.index.writing() as db:
             return add_event(db, event)
 
-    def version(self) -> int:
-        """Grows with every submission and event: what a cache may hold on to."""
-        return self.index.version()
-
-    def submissions(self) -> list[Listed]:
-        """All submissions, withdrawn ones too, in the order in which they came."""
-        with self.index.reading() as db:
-            one = tables.entries.c
-            documents = db.scalars(sa.select(one.document).order_by(one.number)).all()
-            events: dict[str, list[Event]] = {}
-            for event in events_of(db):
-                events.setdefault(event.submission, []).append(event)
-        entries = [Entry.model_validate_json(document) for document in documents]
-        return [self._listed(entry, events.get(entry.id, [])) for entry in entries]
-
-    def entry(self, submission: str) -> Listed:
-        """One submission, by its id or the beginning of it (eight digits or more).
-
-        Raises:
-            UserError: there is none, or there are several.
-        """
-        with self.index.reading() as db:
-            whole = _whole_id(db, submission)
-            entry = read_entry(db, whole) if whole else None
-            events = events_of(db, whole) if whole else []
-        if entry is None:
-            raise UserError(
-                "no such submission in the store",
-                where=f"{submission[:80]!a} in {self.root}",
-                fix="see `customstudio submissions list`",
-            )
-        return self._listed(entry, events)
-
-    def events(self, submission: str) -> list[Event]:
-        """The events of a submission; those that are forged are left out."""
-        entry = self.entry(submission).entry
-        with self.index.reading() as db:
-            return [event for event in events_of(db, entry.id) if self._counts(event, entry)]
-
-    def contents(self, submission: str) -> Contents:
-        """The five files of a submission, with their hashes checked.
-
-        Raises:
-            UserError: no such submission, or its files are not those that were published.
-        """
-        entry = self.entry(submission).entry
-        contents = read_folder(self.bundles / entry.id, beside=(EVENTS,))
-        problems = [finding.error() for finding in check_contents(contents)]
-        if contents.id != entry.id:
-            problems.append(
-                UserError(
-                    "the files are not those that were published",
-                    where=str(self.bundles / entry.id),
-                    fix="bring them back from a backup",
-                )
-            )
-        raise_all(problems)
-        return contents
-
     def _known(self, db: Connection, submission: str) -> Entry | None:
         entry = read_entry(db, submission)
         if entry is not None and self._listed(entry, events_of(db, submission)).state.withdrawn:
@@ -230,22 +182,27 @@ class Store:
             )
         return entry
 
-    def _listed(self, entry: Entry, events: list[Event]) -> Listed:
-        counting = [event for event in events if self._counts(event, entry)]
-        return Listed(entry=entry, state=signing.state(counting))
 
-    def _counts(self, event: Event, entry: Entry) -> bool:
-        return (
-            event.submission == entry.id
-            and event.protocol == entry.protocol
-            and signing.may(event, entry.owner, self.maintainers)
-            and event.is_signed()
+def _signed_opening(entry: Entry, key: Key) -> tuple[Event, ...]:
+    if entry.owner != key.public:
+        raise UserError(
+            "the submission is another owner's", where=entry.id, fix="use the owner's key"
         )
+    return opening(entry, key)
 
 
-def _whole_id(db: Connection, submission: str) -> str | None:
-    if not re.fullmatch(r"[0-9a-f]{8,64}", submission):
-        return None
-    column = tables.entries.c.id
-    found = db.scalars(sa.select(column).where(column.startswith(submission)).limit(2)).all()
-    return found[0] if len(found) == 1 else None
+def _given_opening(entry: Entry, events: tuple[Event, ...]) -> tuple[Event, ...]:
+    if not opens(events, entry):
+        raise UserError(
+            "the events with which it comes are not signed by its owner",
+            where=entry.id,
+            fix="send it with `customstudio submit`, and the owner's key",
+        )
+    now = datetime.now(UTC)
+    if any(abs(now - datetime.fromisoformat(event.at)) > CLOCKS_DIFFER for event in events):
+        raise UserError(
+            f"it was signed at {events[0].at}, and here it is {now:%Y-%m-%dT%H:%M}",
+            where=entry.id,
+            fix="set the clock, and send it again",
+        )
+    return events

@@ -13,6 +13,7 @@ from customstudio.submissions.gate import Checked, check
 from customstudio.submissions.keys import Key
 from customstudio.submissions.rules import Rules
 from tests.submissions import factory
+from tests.submissions.postgres import Cluster, running
 
 
 @pytest.fixture(scope="session")
@@ -52,9 +53,27 @@ def gate(rules: Rules, decoder: Decoder) -> Callable[[Contents], Checked]:
     return lambda contents: check(contents, rules=rules, decoder=decoder)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server of these tests alone."""
+    with running() as cluster:
+        if cluster is None:
+            pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+        yield cluster
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest) -> str | None:
+    """Address of an empty database; None: SQLite."""
+    if request.param == "sqlite":
+        return None
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return cluster.new()
+
+
 @pytest.fixture
-def database(tmp_path: Path) -> Database:
+def database(tmp_path: Path, address: str | None) -> Database:
     """Empty tables."""
-    database = Database(tmp_path / "index.sqlite")
+    database = Database(address or tmp_path / "index.sqlite")
     database.create()
     return database

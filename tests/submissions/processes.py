@@ -1,5 +1,7 @@
 """Run as a program: publishers that are killed, and fifty at once. Prints what came of it as JSON.
 
+    python -m tests.submissions.processes kill|crowd CLIENTS [FOLDER-OF-A-POSTGRESQL-SERVER]
+
 One process loads everything and runs the gate; its children publish with the gate's answer.
 """
 
@@ -13,13 +15,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from customstudio.submissions.build import build
 from customstudio.submissions.contents import Contents
 from customstudio.submissions.decoder import Decoder
 from customstudio.submissions.gate import Checked, check
 from customstudio.submissions.keys import Key
+from customstudio.submissions.place import DATABASE
 from customstudio.submissions.store import Store
 from tests.submissions import factory
+from tests.submissions.postgres import Cluster
 
 KEY = Key(b"k" * 32)
 
@@ -87,16 +93,25 @@ def killed_at(step: int) -> Callable[[], None]:
         return db  # type: ignore[no-any-return]
 
     sqlite3.connect = watched  # type: ignore[assignment]
+    if os.environ.get(DATABASE):
+        sa.event.listen(sa.Engine, "before_cursor_execute", lambda *_: count())
     return count
 
 
-def kill_everywhere(root: Path) -> dict[str, object]:
+def new_database(cluster: Cluster | None) -> None:
+    """From now on, stores of this process and its children use a new database."""
+    if cluster is not None:
+        os.environ[DATABASE] = cluster.new()
+
+
+def kill_everywhere(root: Path, cluster: Cluster | None) -> dict[str, object]:
     """Kill a publisher at every step in turn; after each, the store must be whole."""
     (pair,), answers = prepared(root, 1)
     contents, key = pair
     results = {"steps": 0, "taken in": 0, "wrong": []}
     for step in range(1, 500):
         folder = root / f"store{step}"
+        new_database(cluster)
 
         def publish(folder: Path = folder, step: int = step) -> None:
             killed_at(step)
@@ -118,10 +133,11 @@ def kill_everywhere(root: Path) -> dict[str, object]:
     return results
 
 
-def crowd(root: Path, clients: int) -> dict[str, object]:
+def crowd(root: Path, cluster: Cluster | None, clients: int) -> dict[str, object]:
     """Clients that all publish at once: each its own submission, and all of them one more."""
     pairs, answers = prepared(root, clients + 1)
     shared, key = pairs[0]
+    new_database(cluster)
     folder = root / "store"
     start = time.monotonic() + 0.5
 
@@ -157,5 +173,7 @@ def _gate(answers: dict[str, Checked]) -> Callable[[Contents], Checked]:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as temporary:
         what = Path(temporary)
-        done = kill_everywhere(what) if sys.argv[1] == "kill" else crowd(what, int(sys.argv[2]))
+        server = Cluster(Path(sys.argv[3])) if len(sys.argv) > 3 else None
+        kill = sys.argv[1] == "kill"
+        done = kill_everywhere(what, server) if kill else crowd(what, server, int(sys.argv[2]))
     print(json.dumps(done))

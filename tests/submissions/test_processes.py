@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.submissions.postgres import Cluster
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,15 +26,24 @@ def outcome(*arguments: str) -> dict[str, Any]:
     return result
 
 
-def test_killed_anywhere() -> None:
-    result = outcome("kill")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest) -> list[str]:
+    """Where PostgreSQL is; nothing for SQLite."""
+    if request.param == "sqlite":
+        return []
+    cluster: Cluster = request.getfixturevalue("postgres")
+    return [str(cluster.folder)]
+
+
+def test_killed_anywhere(server: list[str]) -> None:
+    result = outcome("kill", "1", *server)
     assert result["wrong"] == []
     assert result["steps"] > 40
     assert result["taken in"] > 0  # killed between the rename and the index: reconciled
 
 
-def test_fifty_at_once() -> None:
-    result = outcome("crowd", "50")
+def test_fifty_at_once(server: list[str]) -> None:
+    result = outcome("crowd", "50", *server)
     seconds = result.pop("seconds")
     assert result == {
         "failed": 0,

@@ -14,18 +14,24 @@ from customstudio.submissions.contents import Contents
 from customstudio.submissions.events import Event, signed
 from customstudio.submissions.gate import Checked
 from customstudio.submissions.keys import Key
+from customstudio.submissions.place import DATABASE
 from customstudio.submissions.schema import SCORES
 from customstudio.submissions.store import Store
 from tests.submissions import factory
 from tests.submissions.mutate import with_fields
 
 Gate = Callable[[Contents], Checked]
+SQLITE = pytest.mark.parametrize("address", ["sqlite"], indirect=True)
 OTHER, MAINTAINER = Key(b"o" * 32), Key(b"m" * 32)
 
 
 @pytest.fixture
-def store(tmp_path: Path, gate: Gate) -> Store:
+def store(
+    tmp_path: Path, gate: Gate, address: str | None, monkeypatch: pytest.MonkeyPatch
+) -> Store:
     """An empty store with one maintainer."""
+    if address is not None:
+        monkeypatch.setenv(DATABASE, address)
     root = tmp_path / "store"
     root.mkdir()
     (root / "maintainers.txt").write_text(f"{MAINTAINER.public} A maintainer\n\n")
@@ -147,10 +153,12 @@ def test_nobody_checks_their_own(store: Store, run: Path) -> None:
         store.append(signed(MAINTAINER, "reproduced", own.id, entry.protocol))
 
 
+@SQLITE
 def test_forged_in_the_file(store: Store, good: Contents, key: Key, gate: Gate) -> None:
     """Who can write into the index still cannot make a tier, and is seen."""
     entry = store.publish(good, key).entry
     forged = signed(OTHER, "reproduced", good.id, entry.protocol)
+    assert store.index.path is not None
     with sqlite3.connect(store.index.path) as db:
         db.execute(
             "INSERT INTO events (id, submission, kind, document, chain) VALUES (?, ?, ?, ?, 'x')",
@@ -175,6 +183,7 @@ def test_damage_is_seen(store: Store, good: Contents, key: Key, gate: Gate) -> N
     assert "are missing" in Store(store.root, gate=gate).alarms[0]
 
 
+@SQLITE
 def test_index_can_be_made_again(
     store: Store, run: Path, good: Contents, key: Key, gate: Gate
 ) -> None:
@@ -187,6 +196,7 @@ def test_index_can_be_made_again(
         store.publish(newer, key)
         chain.append(newer)
     before = {listed.entry.id: listed for listed in store.submissions()}
+    assert store.index.path is not None
     store.index.path.unlink()
     for name in ("index.sqlite-wal", "index.sqlite-shm"):
         (store.root / name).unlink(missing_ok=True)
