@@ -23,9 +23,9 @@ class Card(Record):
     id: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of its file and on the command line."""
     title: str
-    kind: Literal["reproduction", "port", "floor"]
-    """A reproduction is of the paper's own base model, a port is not; a floor is a lower bound
-    that no method should fall under."""
+    kind: Literal["reproduction", "port", "own", "floor"]
+    """A reproduction is of the paper's own base model, a port is not; `own`: its authors' own code;
+    a floor is a lower bound that no method should fall under."""
     paper: str
     """Authors, title, venue, arXiv id; of a floor: why it is here."""
     code_licence: str

@@ -6,6 +6,7 @@ from types import ModuleType
 from customstudio.baselines.bases.spec import BaseSpec
 from customstudio.baselines.card import Card
 from customstudio.baselines.options import Options
+from customstudio.baselines.plugins import Origin, find_plugins, load_plugin, origin_of
 from customstudio.errors import UserError, did_you_mean
 
 METHODS = (
@@ -17,7 +18,8 @@ METHODS = (
     "untuned",
     "static_reference",
 )
-"""A method is the module of its name: `CARD`, `DEFAULTS`, and `fit` and `generate`."""
+"""A method is the module of its name: `CARD`, `DEFAULTS`, and `fit` and `generate`. These are the
+built-in ones; packages may offer more (`baselines.plugins`)."""
 
 _BASES = {
     "zeroscope-576w": "customstudio.baselines.bases.zeroscope",
@@ -26,19 +28,46 @@ _BASES = {
 BASES = tuple(_BASES)
 
 
+def names() -> tuple[str, ...]:
+    """All methods: the built-in ones, and plug-ins, which are not imported for this."""
+    return (*METHODS, *find_plugins(METHODS).methods)
+
+
+def clashes() -> dict[str, UserError]:
+    """Names that packages wanted and did not get, and why."""
+    return find_plugins(METHODS).clashes
+
+
 def method(name: str) -> ModuleType:
-    """A method's module.
+    """A method's module; a built-in name is never a plug-in's.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is none of that name, or it is a plug-in that does not work.
     """
-    if name not in METHODS:
-        raise UserError(
-            f"unknown method {name!r}",
-            where="the name of the method",
-            fix=did_you_mean(name, METHODS),
-        )
-    return import_module(f"customstudio.baselines.{name}")
+    if name in METHODS:
+        return import_module(f"customstudio.baselines.{name}")
+    plugins = find_plugins(METHODS)
+    if name in plugins.methods:
+        return load_plugin(plugins.methods[name], BASES)
+    if name in plugins.clashes:
+        raise plugins.clashes[name]
+    raise UserError(
+        f"unknown method {name!r}",
+        where="the name of the method",
+        fix=did_you_mean(name, (*METHODS, *plugins.methods)),
+    )
+
+
+def origin(name: str) -> Origin | None:
+    """The code of a plug-in; None for a built-in method.
+
+    Raises:
+        UserError: as `method`.
+    """
+    if name in METHODS:
+        return None
+    module = method(name)
+    return origin_of(find_plugins(METHODS).methods[name], module)
 
 
 def card(name: str) -> Card:

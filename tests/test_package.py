@@ -51,6 +51,8 @@ def test_the_wheel_holds_every_module_and_table(tmp_path: Path) -> None:
         ["suites", "list"],
         ["suites", "jobs", "customstudio"],
         ["metrics", "list"],
+        ["methods", "list"],
+        ["methods", "show", "customvideo"],
         ["weights", "list"],
     ],
 )

@@ -55,6 +55,7 @@ def generate(
 
     The same command again goes on where an interrupted one stopped.
     """
+    from customstudio.cli.methods import warn_of_clash
     from customstudio.evaluation.runner import parse_shard
     from customstudio.generation.prepare import Request
     from customstudio.suites.choose import choose
@@ -81,6 +82,7 @@ def generate(
         batch=batch,
         keep_weights=keep_weights,
     )
+    warn_of_clash(method)
     if dry_run:
         _print_plan(request)
     else:

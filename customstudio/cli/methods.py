@@ -1,19 +1,29 @@
 """`customstudio methods`: what can generate, and where each setting comes from."""
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
+
+from customstudio.errors import UserError
 
 app = typer.Typer(help="The methods that can generate.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_methods() -> None:
-    """Every method and base model."""
+    """Every method, those of plug-ins too, and every base model."""
     from customstudio.baselines import catalog
-    from customstudio.cli.console import console, plain_table
+    from customstudio.cli.console import console, err, plain_table
 
-    table = plain_table("method", "kind", "base", "trains")
-    for name in catalog.METHODS:
-        card = catalog.card(name)
+    table, origins = plain_table("method", "kind", "base", "trains"), {}
+    problems = list(catalog.clashes().values())
+    for name in catalog.names():
+        try:
+            card, origins[name] = catalog.card(name), catalog.origin(name)
+        except UserError as error:
+            problems.append(error)
+            continue
         table.add_row(name, card.kind, card.base, card.trains)
     console.print(table)
     console.print()
@@ -22,6 +32,11 @@ def list_methods() -> None:
         base = catalog.base(name)
         bases.add_row(name, base.repository, base.revision or "newest", base.licence)
     console.print(bases)
+    for name, origin in origins.items():
+        if origin:
+            console.print(f"plug-in {name}: {origin.package} {origin.version}", markup=False)
+    for problem in problems:
+        err.print(str(problem), markup=False)
 
 
 @app.command()
@@ -39,6 +54,8 @@ def show(method: str) -> None:
         f"  code: {card.code_licence}",
         f"  weights: {card.weights_licence}",
     ]
+    if origin := catalog.origin(method):
+        lines.append(f"  package: {origin.package} {origin.version}")
     if card.differs:
         lines.append(f"  differs: {card.differs}")
     lines.append("  options (--set NAME=VALUE):")
@@ -49,6 +66,36 @@ def show(method: str) -> None:
         option = f" [{point.option}]" if point.option else ""
         lines += [f"    {point.question}", f"      {point.choice}{option}"]
     console.print("\n".join(lines), markup=False)
+    warn_of_clash(method)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Of the method: lower-case letters, digits, _.")],
+    to: Annotated[Path, typer.Option(help="Where the package's folder goes.")] = Path(),
+) -> None:
+    """Write a package for a method of your own: a method file, a test, an entry point."""
+    from customstudio.cli.console import console
+    from customstudio.generation.skeleton import write_skeleton
+
+    folder = write_skeleton(name, to)
+    lines = [
+        f"wrote {folder}: customstudio_{name}.py (the method and its card), tests, pyproject.toml",
+        "next:",
+        f"  pip install --editable {folder}",
+        f"  pytest {folder}",
+        f"  customstudio methods show {name}",
+    ]
+    console.print("\n".join(lines), markup=False)
+
+
+def warn_of_clash(method: str) -> None:
+    """Say that a plug-in of a built-in method's name is not what is used."""
+    from customstudio.baselines import catalog
+    from customstudio.cli.console import err
+
+    if method in catalog.METHODS and method in (clashes := catalog.clashes()):
+        err.print(str(clashes[method]), markup=False)
 
 
 def _text(value: object) -> str:

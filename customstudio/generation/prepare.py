@@ -113,6 +113,7 @@ def prepare(request: Request) -> Prepared:
         base=folders[0].provenance() if folders else None,
         upscaler=folders[1].provenance() if len(folders) > 1 else None,
         arithmetic=request.arithmetic,
+        plugin=catalog.origin(request.method),
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None

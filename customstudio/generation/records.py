@@ -5,8 +5,12 @@ from typing import Any, Literal
 from pydantic import field_validator
 
 from customstudio.baselines.bases.spec import Provenance
+from customstudio.baselines.plugins import Origin
 from customstudio.records import Record, digest
 from customstudio.suites.schema import VideoSpec
+
+LATER = ("plugin",)
+"""Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
 class Settings(Record):
@@ -27,6 +31,8 @@ class Settings(Record):
     """None: the method needs no network."""
     upscaler: Provenance | None
     arithmetic: Literal["float32", "bfloat16"]
+    plugin: Origin | None = None
+    """The code of a method that is another package's; None: a built-in one."""
 
     @field_validator("options", mode="after")
     @classmethod
@@ -37,7 +43,8 @@ class Settings(Record):
     @property
     def digest(self) -> str:
         """SHA-256 of the settings, in hex."""
-        return digest(self.model_dump(mode="json"))
+        later = {name for name in LATER if getattr(self, name) is None}
+        return digest(self.model_dump(mode="json", exclude=later))
 
 
 class PairRecord(Record):

@@ -10,8 +10,8 @@ from customstudio.errors import UserError
 
 SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
-    "options", "parameters", "prior", "reconstruction", "sampling", "seeds", "task", "tokens",
-    "training", "tuned",
+    "options", "parameters", "plugins", "prior", "reconstruction", "sampling", "seeds", "task",
+    "tokens", "training", "trial", "tuned",
 }  # fmt: skip
 
 
