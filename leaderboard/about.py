@@ -26,7 +26,7 @@ def suite_rows() -> Rows:
         rows.append(
             {
                 "suite": f"{name} {declared.version}",
-                "videos": f"{len(suite.jobs):,}",
+                "videos": f"{len(suite.jobs):,}" if suite.jobs else "not published in full",
                 "label": declared.label,
                 "source": declared.source,
             }

@@ -94,7 +94,7 @@ def parallel(
         x=x, y=y, color=colour, tooltip=tips,
         shape=alt.Shape("method:N", scale=shape_scale(order), title=None),
     )  # fmt: skip
-    return themed(alt.layer(lines, dots).properties(height=340), mode)
+    return themed(alt.layer(lines, dots).properties(height=400), mode)
 
 
 def radar(

@@ -17,6 +17,8 @@ class Rank:
 
     first: int
     last: int
+    among: int
+    """Methods that have a rank."""
 
     @property
     def text(self) -> str:
@@ -25,8 +27,10 @@ class Rank:
 
     @property
     def mark(self) -> Mark:
-        """Nobody, or exactly one, is surely better."""
-        return "best" if self.first == 1 else "second" if self.first == 2 else ""
+        """Best: nobody is surely better, somebody surely worse. Second: exactly one is better."""
+        if self.first == 1:
+            return "best" if self.last < self.among else ""
+        return "second" if self.first == 2 < self.among else ""
 
 
 def ranks(estimates: Mapping[str, Estimate], better: str) -> dict[str, Rank]:
@@ -56,5 +60,6 @@ def ranks(estimates: Mapping[str, Estimate], better: str) -> dict[str, Rank]:
     below = np.searchsorted(np.sort(high), low, side="left")
     firsts, lasts = (above + 1).tolist(), (len(ends) - below).tolist()
     return {
-        name: Rank(first, last) for name, first, last in zip(bounds, firsts, lasts, strict=True)
+        name: Rank(first, last, len(ends))
+        for name, first, last in zip(bounds, firsts, lasts, strict=True)
     }

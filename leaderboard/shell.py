@@ -29,6 +29,14 @@ PAGES = {
 """Module in `views` -> title and sign; one that is not there is left out."""
 
 
+ROOM = """
+.stMainBlockContainer { padding-top: 4.2rem; padding-bottom: 3rem; }
+.stMainBlockContainer h1 { font-size: clamp(1.6rem, 4vw, 2.2rem); padding: 0 0 .4rem; }
+@media (max-width: 640px) { .stMainBlockContainer { padding-inline: 1rem; } }
+"""
+"""Less empty room around Streamlit's own elements."""
+
+
 @dataclass(frozen=True)
 class State:
     """One state of the store, as all sessions of this process see it."""
@@ -87,7 +95,7 @@ def run() -> None:
         if find_spec(f"customstudio.leaderboard.views.{name}") is not None
     }
     chosen = st.navigation(list(pages.values()), position="top")
-    st.html(f"<style>{css()}</style>")
+    st.html(f"<style>{css()}{ROOM}</style>")
     chosen.run()
 
 

@@ -31,7 +31,7 @@ def themed(chart: Any, mode: Mode) -> Any:
         chart.configure(background="transparent", font=font)
         .configure_axis(
             labelColor=soft, titleColor=soft, gridColor=line, domainColor=line, tickColor=line,
-            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=180,
+            labelFontSize=12, titleFontSize=12, titleFontWeight="normal", labelLimit=230,
         )
         .configure_legend(
             labelColor=ink, titleColor=soft, labelFontSize=13, orient="top", labelLimit=280,

@@ -30,24 +30,26 @@ from customstudio.metrics.validity import WORDS, read_study
 from customstudio.submissions.archive import pack
 from customstudio.submissions.entries import Listed
 from customstudio.submissions.reported.tables import NOT_YET, WHY_APART, published_tables
+from customstudio.submissions.rules import Rules
 from customstudio.submissions.store import Store
 
 SCRIPT, STYLE = (Path(__file__).with_name(name) for name in ("sort.js.j2", "site.css.j2"))
 GROUPS = ("category", "type", "pair size", "prompt")
 
 
-def build(store: Store, out: Path, *, address: str = "") -> int:
+def build(store: Store, out: Path, *, address: str = "", rules: Rules | None = None) -> int:
     """Write all pages of a store; how many files were written.
 
     Args:
         store: what is shown.
         out: folder of the pages; files of an earlier build are replaced.
         address: where the pages will be (https://...), for the feed; empty: not known.
+        rules: what suites are known; None: those of this installation.
     """
     listed = store.submissions()
     ranked = [Ranked(standing) for standing in boards(listed).values()]
     count = 0
-    for name, data in _files(store, listed, ranked, address):
+    for name, data in _files(store, listed, ranked, address, rules):
         if isinstance(data, str):
             write_text(out / name, data)
         else:
@@ -57,7 +59,7 @@ def build(store: Store, out: Path, *, address: str = "") -> int:
 
 
 def _files(
-    store: Store, listed: list[Listed], ranked: list[Ranked], address: str
+    store: Store, listed: list[Listed], ranked: list[Ranked], address: str, rules: Rules | None
 ) -> Iterator[tuple[str, str | bytes]]:
     yield "style.css", css() + STYLE.read_text()
     yield "sort.js", SCRIPT.read_text()
@@ -71,7 +73,7 @@ def _files(
         yield from _board(one)
         standing = one.standing
         for submission in (*standing.current, *standing.past):
-            yield from _method(store, one, submission)
+            yield from _method(store, one, submission, rules)
 
 
 def _index(ranked: list[Ranked]) -> str:
@@ -98,7 +100,9 @@ def _board(ranked: Ranked) -> Iterator[tuple[str, str | bytes]]:
         )
 
 
-def _method(store: Store, ranked: Ranked, listed: Listed) -> Iterator[tuple[str, str | bytes]]:
+def _method(
+    store: Store, ranked: Ranked, listed: Listed, rules: Rules | None
+) -> Iterator[tuple[str, str | bytes]]:
     entry, board = listed.entry, ranked.standing.board
     short = entry.id[:12]
     place = Place(f"methods/{short}.html", "../")
@@ -111,7 +115,7 @@ def _method(store: Store, ranked: Ranked, listed: Listed) -> Iterator[tuple[str,
         ),
         "scores": section_html(section, keys, board, SiteLinks(place.root), Query()),
     }
-    summary = derived.details(store, entry)
+    summary = derived.details(store, entry, rules)
     pieces["groups"] = [(by, groups_html(summary, by, keys)) for by in GROUPS]
     bibtex = cite.bibtex(entry)
     yield (

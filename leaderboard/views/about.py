@@ -2,7 +2,6 @@
 
 from importlib.metadata import version
 
-import pandas as pd
 import streamlit as st
 
 from customstudio.leaderboard.about import (
@@ -14,7 +13,8 @@ from customstudio.leaderboard.about import (
     validity_rows,
 )
 from customstudio.leaderboard.boards import PART_TITLES, PART_WORDS
-from customstudio.leaderboard.shell import state
+from customstudio.leaderboard.pages import piece
+from customstudio.leaderboard.shell import html, state
 from customstudio.metrics.validity import WORDS, read_study
 
 
@@ -62,4 +62,4 @@ def _validity() -> None:
 
 
 def _table(rows: list[dict[str, str]], alt: str) -> None:
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=alt)
+    html(piece("plain.html.j2", rows=rows, name=alt))

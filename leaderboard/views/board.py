@@ -23,8 +23,9 @@ EMBEDDED = (
 READING = """\
 **Value**: mean over pairs; below it the 95% interval (bootstrap over pairs) and where it lies on
 the column's axis. **Rank**: the places that no overlap of intervals rules out, among all methods
-of the section, whatever is filtered: 2–4 is a tie. **best**: no interval lies clear above;
-**second**: exactly one does. **Coverage**: jobs with a value, or to which the metric does not
+of the section, whatever is filtered: 2–4 is a tie. **best**: no interval lies clear of
+it on the better side, and at least one on the worse; **second**: exactly one lies clear on the
+better side. **Coverage**: jobs with a value, or to which the metric does not
 apply. ↑ higher is better, ↓ lower is better. To tell tied methods apart, compare them pair by pair
 on the page Compare."""
 

@@ -25,7 +25,7 @@ HOW = """\
 def page() -> None:
     """The way of a submission: drop, check, send."""
     st.title("Submit", anchor=False)
-    st.text("This page runs exactly the gate of `customstudio submit --check`. Nothing is kept "
+    st.text("This page runs exactly the gate of customstudio submit --check. Nothing is kept "
             "before you send.")  # fmt: skip
     with st.expander("How to make a submission", icon=":material/help:"):
         st.markdown(HOW)

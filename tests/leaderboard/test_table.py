@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from customstudio.evaluation.records import Estimate
 from customstudio.leaderboard import cite, comparing, derived, export, query
 from customstudio.leaderboard.boards import Standing, boards, columns
 from customstudio.leaderboard.query import Query
-from customstudio.leaderboard.ranks import ranks
+from customstudio.leaderboard.ranks import Mark, ranks
 from customstudio.leaderboard.table import Ranked
 from customstudio.submissions.contents import Contents
 from customstudio.submissions.gate import Checked
@@ -28,6 +29,7 @@ from customstudio.submissions.reported.tables import published_tables, read_publ
 from tests.leaderboard.conftest import Filled
 from tests.submissions import factory
 
+MARKS: tuple[Mark, ...] = ("best", "second", "", "", "best", "", "best")
 ESTIMATES = st.lists(
     st.tuples(st.floats(-1, 1), st.floats(0, 0.3), st.floats(0, 0.3)), min_size=1, max_size=12
 )
@@ -246,8 +248,12 @@ def test_latex_marks_the_best_and_escapes(filled: Filled) -> None:
     text = export.to_latex(sections, ranked.shown(Query()), "50% of A_B & C")
     assert r"50\% of A\_B \& C" in text
     assert text.count(r"\begin{tabular}") == text.count(r"\end{tabular}") == 1
-    marks = sum(cell.mark == "best" for row in sections[0].rows for cell in row.cells)
-    assert text.count(r"\textbf{") == marks > 0
+    first = sections[0].rows[0]
+    cells = tuple(replace(cell, mark=mark) for cell, mark in zip(first.cells, MARKS, strict=True))
+    marked = replace(sections[0], rows=(replace(first, cells=cells),))
+    text = export.to_latex([marked], ranked.shown(Query()), "x")
+    assert text.count(r"\textbf{") == MARKS.count("best")
+    assert text.count(r"\underline{") == MARKS.count("second")
 
 
 def test_bibtex_names_paper_and_submission(filled: Filled) -> None:
