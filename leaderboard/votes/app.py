@@ -14,7 +14,6 @@ def run() -> None:
     st.set_page_config(page_title="Which video is better", page_icon="🎬", layout="centered")
     try:
         folder = open_folder(os.environ[STUDY_VARIABLE])
-        st.title(folder.study.title, anchor=False)
         vote(folder, st.query_params.get("rater", ""))
     except UserError as error:
         st.error("This cannot be shown.", icon=":material/error:")

@@ -42,6 +42,7 @@ class Standing(Record):
     failed: float | None
     """Share of its showings that were called both bad."""
     failed_by_raters: Interval | None
+    """None also where all, or none, were called both bad: resamples know nothing else then."""
     average_rank: AverageRank | None
 
 
@@ -120,7 +121,11 @@ def _standings(
                 rank=ranks[at] if ranks and voted else None,
                 rests_on_ridge=bool((together[at] & ~chained[at]).any()),
                 failed=float(failed[at] / shown[at]) if shown[at] else None,
-                failed_by_raters=raters.interval(raters.failed[:, at]) if raters else None,
+                failed_by_raters=(
+                    raters.interval(raters.failed[:, at])
+                    if raters and 0 < failed[at] < shown[at]
+                    else None
+                ),
                 average_rank=averages[at],
             )
         )

@@ -9,7 +9,7 @@ from customstudio.errors import UserError
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import side_by_side
 from customstudio.leaderboard.votes.plan import Slot
-from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, TITLES, Folder
+from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, Folder
 from customstudio.submissions.votes import Answer, Question
 
 ANSWERS: dict[Answer, tuple[str, str]] = {
@@ -21,6 +21,15 @@ ANSWERS: dict[Answer, tuple[str, str]] = {
 """Answer -> what its button says, and its key."""
 _STATE = "vote"
 _LOOK_AGAIN = 0.4
+_STYLE = """<style>
+.stMainBlockContainer { padding-top: 4.2rem; padding-bottom: 1rem; }
+.stMainBlockContainer .stVerticalBlock { gap: .55rem; }
+.st-key-clips video { max-height: 52vh; }
+.st-key-prompt [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
+.st-key-answers > div { flex: 1 1 9rem; }
+.st-key-answers .stButton, .st-key-answers .stTooltipIcon, .st-key-answers button { width: 100%; }
+.st-key-question p { font-size: 1.3rem; font-weight: 600; line-height: 1.3; }
+</style>"""
 HOW = (
     "You will see two videos side by side that should show the same text with the same subjects. "
     "Answer each question for A or B, *tie* if neither is better, or *both bad* if both fail. "
@@ -32,16 +41,20 @@ HOW = (
 
 def vote(folder: Folder, code: str) -> None:
     """The rater's page, from a code to the last comparison."""
+    st.html(_STYLE)
     rater = folder.rater_of(code) if code else None
     if rater is None:
+        st.title(folder.study.title, anchor=False)
         _ask_for_code(wrong=bool(code))
         return
     booth = Booth(folder, rater)
     slot = booth.next()
     if slot is None:
+        st.title(folder.study.title, anchor=False)
         st.success("All done. Thank you for every answer.", icon=":material/check:")
         return
     if not st.session_state.get("vote_begun") and slot.number == 0:
+        st.title(folder.study.title, anchor=False)
         st.markdown(HOW)
         st.button("Begin", type="primary", shortcut="Enter", on_click=_begin)
         return
@@ -68,17 +81,17 @@ def _begin() -> None:
 def _show(folder: Folder, slot: Slot) -> float:
     """Text, references and clips of a comparison; gives how long the clips play."""
     job = folder.study.jobs[slot.job]
-    st.caption("Text")
-    st.text(job.prompt)
+    with st.container(key="prompt"):
+        st.text(job.prompt)
     shown = [(name, folder.study.references.get(name, ())) for name in job.subjects]
     if any(files for _, files in shown):
-        st.caption("Reference images")
-        with st.container(horizontal=True, gap="medium"):
+        with st.container(horizontal=True, gap="small", key="references"):
             for at, (_, files) in enumerate(shown):
                 with st.container(width="content", key=f"subject-{at}"):
-                    st.image([(folder.root / REFERENCES / f).read_bytes() for f in files], width=96)
+                    st.image([(folder.root / REFERENCES / f).read_bytes() for f in files], width=64)
     path, seconds = _composite(str(folder.root), slot.rater, slot.number)
-    st.video(path.read_bytes(), format="video/mp4", loop=True, autoplay=True, muted=True)
+    with st.container(key="clips"):
+        st.video(path.read_bytes(), format="video/mp4", loop=True, autoplay=True, muted=True)
     return seconds
 
 
@@ -105,21 +118,28 @@ def _questions(booth: Booth, slot: Slot, seconds: float) -> None:
 def _buttons(booth: Booth, answers: dict[Question, Answer], ticket: str, *, waiting: bool) -> None:
     asked = booth.folder.study.questions
     question = asked[min(len(answers), len(asked) - 1)]
-    st.caption(f"Question {asked.index(question) + 1} of {len(asked)}: {TITLES[question].lower()}")
-    st.subheader(QUESTIONS[question], anchor=False)
-    for column, (answer, (words, key)) in zip(st.columns(4), ANSWERS.items(), strict=True):
-        column.button(
-            words,
-            key=f"answer-{answer}",
-            shortcut=key,
-            width="stretch",
-            disabled=waiting,
-            on_click=_answer,
-            args=(booth, answers, ticket, question, answer),
-        )
-    if answers:
+    with st.container(key="question"):
+        st.markdown(QUESTIONS[question])
+    with st.container(horizontal=True, gap="small", key="answers"):
+        for answer, (words, key) in ANSWERS.items():
+            st.button(
+                words,
+                key=f"answer-{answer}",
+                shortcut=key,
+                disabled=waiting,
+                on_click=_answer,
+                args=(booth, answers, ticket, question, answer),
+            )
+    with st.container(horizontal=True, gap="small", vertical_alignment="center"):
+        st.caption(f"Question {asked.index(question) + 1} of {len(asked)}", width="content")
         st.button(
-            "Back", key="back", shortcut="Left", type="tertiary", on_click=_back, args=(answers,)
+            "Back",
+            key="back",
+            shortcut="Left",
+            type="tertiary",
+            disabled=not answers,
+            on_click=_back,
+            args=(answers,),
         )
     if problem := st.session_state.pop("vote_problem", None):
         st.error("Your last answer was not taken in.", icon=":material/error:")

@@ -32,7 +32,7 @@ ROUNDS = "rounds"
 """Studies of a leaderboard lie in this folder of its store; their votes in the store's database."""
 QUESTIONS: dict[Question, str] = {
     "text_alignment": "Which video follows the text better?",
-    "subject_fidelity": "Which video shows the subjects of the reference images better?",
+    "subject_fidelity": "Which video shows the subjects of the pictures better?",
     "motion": "Which video moves better?",
     "overall": "Which video is better, all in all?",
 }
