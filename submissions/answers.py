@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 
 from customstudio.errors import Problems, UserError
 from customstudio.records import Record
-from customstudio.submissions.entries import Entry
 from customstudio.submissions.findings import Finding, shortened
+from customstudio.submissions.wire import Refusal
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox",
@@ -19,20 +19,6 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Of every answer: nothing in it is a page, and no other site may hold it in one."""
-
-
-class Receipt(Record):
-    """What a server says of a submission that it took."""
-
-    entry: Entry
-    new: bool
-    """False: it was there already."""
-
-
-class Refusal(Record):
-    """Why a server did not do what it was asked to."""
-
-    findings: tuple[Finding, ...]
 
 
 def answer(

@@ -15,10 +15,20 @@ SQLITE, POSTGRESQL = "index.sqlite", "index.postgresql"
 
 
 def default_store() -> Path:
-    """`$CUSTOMSTUDIO_STORE`, or `customstudio/store` among the user's data."""
+    """`$CUSTOMSTUDIO_STORE`, or `customstudio/store` among the user's data.
+
+    Raises:
+        UserError: the variable names a server.
+    """
     from platformdirs import user_data_dir
 
-    named = os.environ.get(STORE)
+    named = os.environ.get(STORE, "")
+    if named.startswith(("https://", "http://")):
+        raise UserError(
+            "this needs a store's folder, not a server",
+            where=f"{STORE}={named[:200]!a}",
+            fix="give --store FOLDER, or look at the board in a browser",
+        )
     return Path(named) if named else Path(user_data_dir("customstudio")) / "store"
 
 

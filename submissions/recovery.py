@@ -31,14 +31,19 @@ _REFUSED = "refused"
 
 def opening(entry: Entry, key: Key) -> tuple[Event, ...]:
     """The events with which a submission comes, signed by its owner."""
+    return opening_of(entry.id, entry.protocol, entry.supersedes, key)
+
+
+def opening_of(
+    submission: str, protocol: str, supersedes: str | None, key: Key
+) -> tuple[Event, ...]:
+    """The same, of a submission that no store knows yet."""
     events = [
-        signing.signed(key, "received", entry.id, entry.protocol),
-        signing.signed(key, "published", entry.id, entry.protocol),
+        signing.signed(key, "received", submission, protocol),
+        signing.signed(key, "published", submission, protocol),
     ]
-    if entry.supersedes:
-        events.append(
-            signing.signed(key, "superseded", entry.supersedes, entry.protocol, other=entry.id)
-        )
+    if supersedes:
+        events.append(signing.signed(key, "superseded", supersedes, protocol, other=submission))
     return tuple(events)
 
 

@@ -11,8 +11,6 @@ GET  /api/v1/health                             whether the store answers
 
 import asyncio
 import atexit
-import base64
-import binascii
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -26,22 +24,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from customstudio.errors import UserError
-from customstudio.submissions import answers, archive
-from customstudio.submissions.answers import Receipt, answer, refusal, refusals
+from customstudio.submissions import answers, archive, wire
+from customstudio.submissions.answers import answer, refusal, refusals
 from customstudio.submissions.decoder import Decoder
 from customstudio.submissions.documents import read_json
 from customstudio.submissions.events import Event
 from customstudio.submissions.gate import check
 from customstudio.submissions.limits import Buckets, Limits, client_of
-from customstudio.submissions.recovery import EVENTS_BYTES, read_events
+from customstudio.submissions.recovery import EVENTS_BYTES
 from customstudio.submissions.schema import FILES
 from customstudio.submissions.shelf import NoSuchSubmission
 from customstudio.submissions.store import Published, Store, Unavailable, default_store
+from customstudio.submissions.wire import API, JSON, SIGNED, ZIP, Receipt
 
-API = "/api/v1"
-SIGNED = "CustomStudio-Events"
-"""Header of a submission: its owner's signed events, as base64 of JSON."""
-ZIP, JSON = "application/zip", "application/json"
 T = TypeVar("T")
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -85,6 +80,8 @@ async def _guarded(handler: Handler, request: Request) -> Response:
         return await handler(request)
     except NoSuchSubmission:
         return refusal(404, "the id", "no such submission", f"see {API}/submissions")
+    except TimeoutError:
+        return refusal(408, "the request", "it took too long to come", "send it again")
     except (Unavailable, SQLAlchemyError, OSError):  # their words name the server's folders
         return _unavailable("the store is in trouble")
     except UserError as error:
@@ -92,8 +89,6 @@ async def _guarded(handler: Handler, request: Request) -> Response:
     except TooLarge:
         what = "larger than a submission can be"
         return refusal(413, "the request", what, "send what `customstudio submit` sends")
-    except TimeoutError:
-        return refusal(408, "the request", "it took too long to come", "send it again")
     except ClientDisconnect:
         return Response(status_code=400)
 
@@ -149,7 +144,7 @@ class _Api:
         if refused := self._turned_away(request, ZIP):
             return refused
         try:
-            events = read_events(_signed(request.headers.get(SIGNED, "")))
+            events = wire.read(request.headers.get(SIGNED, ""))
         except ValueError:
             what = "the owner's signed events are missing, or cannot be read"
             return refusal(400, f"header {SIGNED}", what, "send it with `customstudio submit`")
@@ -173,7 +168,7 @@ class _Api:
             other = UserError("of another submission", where="the event", fix="send it there")
             return refusals(422, errors[0] if errors else other)
         new = await _aside(partial(self.store.append, event))
-        return answer({"new": new}, 201 if new else 200)
+        return answers.record(wire.Added(new=new), 201 if new else 200)
 
     def _take(self, body: bytes, events: tuple[Event, ...]) -> Published:
         return self.store.publish_signed(archive.unpack(body, "the request"), events)
@@ -206,15 +201,6 @@ class _Api:
 async def _aside(work: Callable[[], T], limiter: CapacityLimiter | None = None) -> T:
     """Do what waits for disk or processor in a thread, to the end even if the client leaves."""
     return await to_thread.run_sync(work, limiter=limiter)
-
-
-def _signed(header: str) -> bytes:
-    if len(header) > 2 * EVENTS_BYTES:
-        raise ValueError("too long")
-    try:
-        return base64.b64decode(header, validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
 
 
 def _unavailable(what: str) -> Response:

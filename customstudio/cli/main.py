@@ -18,6 +18,7 @@ from customstudio.cli import (
     runs,
     study,
     submissions,
+    submit,
     suites,
     weights,
 )
@@ -43,7 +44,7 @@ app.command()(runs.merge)
 app.command()(runs.rescore)
 app.command()(runs.compare)
 app.command()(runs.report)
-app.command()(submissions.submit)
+app.command()(submit.submit)
 app.add_typer(submissions.app, name="submissions")
 app.add_typer(board.app, name="board")
 app.add_typer(study.app, name="study")

@@ -1,4 +1,4 @@
-"""`customstudio submit` and `customstudio submissions`: send results, see what a store holds."""
+"""`customstudio submissions`: see what a store holds, check it, withdraw."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,76 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from customstudio.cli.options import Json
+from customstudio.cli.submit import ToOption, print_verdict, server_of
 
 if TYPE_CHECKING:
-    from customstudio.submissions.contents import Contents
-    from customstudio.submissions.keys import Key
-    from customstudio.submissions.schema import Verdict
     from customstudio.submissions.store import Store
 
 app = typer.Typer(help="Submissions in a store: list, show, check, withdraw.", no_args_is_help=True)
 StoreOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option("--store", help="Folder of the store.", show_default="$CUSTOMSTUDIO_STORE"),
 ]
 IdArg = Annotated[str, typer.Argument(help="A submission's id, or the beginning of it.")]
-
-
-def submit(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
-    card: Annotated[Path, typer.Option(help="The method's card (TOML).")],
-    check: Annotated[bool, typer.Option("--check", help="Only check; send nothing.")] = False,
-    to: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the store.", show_default="$CUSTOMSTUDIO_STORE"),
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option(help="Which method, where the run has several.")
-    ] = None,
-    supersedes: Annotated[
-        str | None, typer.Option(help="Id of your submission that this one takes the place of.")
-    ] = None,
-    save: Annotated[
-        Path | None, typer.Option(help="Also write the submission as a .zip file.")
-    ] = None,
-) -> None:
-    """Make a submission from a run, check it as every store does, and send it.
-
-    The same run, card and key make the same submission: sending it twice does nothing twice.
-    """
-    from customstudio.errors import raise_all
-    from customstudio.submissions import build
-    from customstudio.submissions.gate import check as gate
-    from customstudio.submissions.keys import owner_key
-
-    method_card = build.read_card(card)
-    key = owner_key()
-    if supersedes:
-        supersedes = _store(to).entry(supersedes).entry.id
-    contents = build.build(run, method_card, owner=key.public, method=method, supersedes=supersedes)
-    if check or save:
-        verdict = gate(contents).verdict
-        raise_all([finding.error() for finding in verdict.findings])
-        _print_verdict(verdict, contents)
-    if save:
-        from customstudio.files import write_bytes
-        from customstudio.submissions.archive import pack
-
-        write_bytes(save, pack(contents))
-        typer.echo(f"saved: {save}")
-    if not check:
-        _publish(_store(to), contents, key)
-
-
-def _publish(store: "Store", contents: "Contents", key: "Key") -> None:
-    published = store.publish(contents, key)
-    entry = published.entry
-    typer.echo(f"{'published' if published.new else 'there already'}: {entry.id}")
-    typer.echo(f"section: {entry.section}; tier: self-reported; store: {store.root}")
-    for reason in entry.unofficial_because:
-        typer.echo(f"unofficial: {reason}")
-    for flag in entry.flags:
-        typer.echo(f"for a maintainer to look at: {flag}")
 
 
 @app.command("list")
@@ -157,13 +98,13 @@ def check_submission(
         contents = _store(store).contents(submission)
     verdict = gate(contents).verdict
     raise_all([finding.error() for finding in verdict.findings])
-    _print_verdict(verdict, contents)
+    print_verdict(verdict, contents)
 
 
 @app.command()
 def withdraw(
     submission: IdArg,
-    store: StoreOption = None,
+    store: ToOption = None,
     about: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
 ) -> None:
     """Take a submission of yours off the boards; a tombstone stays."""
@@ -172,7 +113,7 @@ def withdraw(
     from customstudio.errors import UserError
     from customstudio.submissions.keys import owner_key
 
-    opened = _store(store)
+    opened = server_of(store) or _store(store)
     entry = opened.entry(submission).entry
     try:
         new = opened.withdraw(entry.id, owner_key(), about)
@@ -183,10 +124,18 @@ def withdraw(
     typer.echo(f"{'withdrawn' if new else 'withdrawn already'}: {entry.id}")
 
 
-def _store(folder: Path | None) -> "Store":
+def _store(named: str | None) -> "Store":
+    from customstudio.errors import UserError
+    from customstudio.submissions.client import is_address
     from customstudio.submissions.store import Store, default_store
 
-    return Store(folder or default_store())
+    if named and is_address(named):
+        raise UserError(
+            "this needs a store's folder, not a server",
+            where=f"--store {named[:200]!a}",
+            fix="look at the board in a browser, or download the submission from there",
+        )
+    return Store(Path(named) if named else default_store())
 
 
 def _warn(store: "Store") -> None:
@@ -201,12 +150,3 @@ def _status(state: dict[str, object]) -> str:
     if state["superseded_by"]:
         marks.append(f"superseded by {str(state['superseded_by'])[:12]}")
     return ", ".join([str(state["tier"]), *marks])
-
-
-def _print_verdict(verdict: "Verdict", contents: "Contents") -> None:
-    typer.echo(f"passed: {verdict.id} ({contents.bytes:,} bytes)")
-    typer.echo(f"section: {verdict.section}")
-    for reason in verdict.unofficial_because:
-        typer.echo(f"unofficial: {reason}")
-    for flag in verdict.flags:
-        typer.echo(f"for a maintainer to look at: {flag}")
