@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 import streamlit as st
+from markupsafe import escape
 
 from customstudio.evaluation.records import KeyInfo
 from customstudio.leaderboard import derived
 from customstudio.leaderboard.media import references
 from customstudio.leaderboard.player import MOST, player_address
-from customstudio.leaderboard.shell import State, mode, parameters, set_parameters, state
+from customstudio.leaderboard.shell import State, html, mode, parameters, set_parameters, state
 from customstudio.leaderboard.views.choice import label, one_board, some_submissions
 from customstudio.report.text import ARROWS, in_words, number
 from customstudio.submissions.entries import Listed
@@ -74,7 +75,7 @@ def _references(suite: Suite, job: Job) -> None:
             st.text(f"{found.noun} ({found.subject})")
             if found.images:
                 st.image([str(path) for path in found.images], width=72)
-            st.caption(found.hidden or found.credit)
+            html(f'<span class="sub">{escape(found.hidden or found.credit)}</span>')
 
 
 def _scores(
