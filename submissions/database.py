@@ -157,7 +157,9 @@ def _create(db: Connection) -> None:
     numbers: dict[str, int] = {part: int(time.time()) for part in PARTS}
     numbers |= {"identity": secrets.randbits(48), "schema": tables.SCHEMA}
     for part, number in numbers.items():
-        db.execute(sa.insert(tables.versions).values(part=part, number=number))
+        new_row(db, tables.versions, part=part, number=number)
+    made = sa.update(tables.versions).where(tables.versions.c.part == "schema")
+    db.execute(made.values(number=tables.SCHEMA))
 
 
 def _address(text: str) -> URL:

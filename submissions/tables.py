@@ -15,7 +15,7 @@ from sqlalchemy import (
     text,
 )
 
-SCHEMA = 2
+SCHEMA = 3
 """Grows with every change of the tables."""
 _ONCE = text("kind IN ('received', 'published', 'superseded', 'withdrawn')")
 _STRICT: dict[str, Any] = {"sqlite_strict": True}
@@ -85,6 +85,15 @@ votes = Table(
     sqlite_autoincrement=True,
     **_STRICT,
 )
+previews = Table(
+    "previews",
+    metadata,
+    _text("submission", primary_key=True),
+    _text("job", primary_key=True),
+    _text("sha256"),
+    **_BARE,
+)
+"""Small copies of submitted videos: files by their SHA-256."""
 versions = Table(
     "versions",
     metadata,
@@ -111,8 +120,9 @@ def guards(dialect: str) -> list[str]:
             ]
         else:
             statements += [
-                f"CREATE FUNCTION {name}_refuse() RETURNS trigger LANGUAGE plpgsql AS"
+                f"CREATE OR REPLACE FUNCTION {name}_refuse() RETURNS trigger LANGUAGE plpgsql AS"
                 f" $$ BEGIN RAISE EXCEPTION '{refusal}'; END $$",
+                f"DROP TRIGGER IF EXISTS {name}_stay ON {name}",
                 f"CREATE TRIGGER {name}_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {name}"
                 f" EXECUTE FUNCTION {name}_refuse()",
             ]

@@ -2,6 +2,7 @@
 
 import typer
 
+from customstudio.cli.board_checks import verify, videos
 from customstudio.cli.board_site import build, serve
 
 app = typer.Typer(help="Leaderboard: serve it, and check what is on it.", no_args_is_help=True)
@@ -14,3 +15,5 @@ def board() -> None:
 
 app.command()(serve)
 app.command()(build)
+app.command()(verify)
+app.command()(videos)

@@ -26,7 +26,7 @@ def list_submissions(store: StoreOption = None, json_out: Json = False) -> None:
 
     from customstudio.cli.console import console, plain_table
 
-    opened = _store(store)
+    opened = open_store(store)
     listed = opened.submissions()
     _warn(opened)
     if json_out:
@@ -48,7 +48,7 @@ def list_submissions(store: StoreOption = None, json_out: Json = False) -> None:
 @app.command()
 def show(submission: IdArg, store: StoreOption = None, json_out: Json = False) -> None:
     """One submission: card, results as recomputed by the store, events."""
-    opened = _store(store)
+    opened = open_store(store)
     one = opened.entry(submission)
     events = opened.events(one.entry.id)
     if json_out:
@@ -95,7 +95,7 @@ def check_submission(
     elif path.exists():
         contents = read_archive(path)
     else:
-        contents = _store(store).contents(submission)
+        contents = open_store(store).contents(submission)
     verdict = gate(contents).verdict
     raise_all([finding.error() for finding in verdict.findings])
     print_verdict(verdict, contents)
@@ -113,7 +113,7 @@ def withdraw(
     from customstudio.errors import UserError
     from customstudio.submissions.keys import owner_key
 
-    opened = server_of(store) or _store(store)
+    opened = server_of(store) or open_store(store)
     entry = opened.entry(submission).entry
     try:
         new = opened.withdraw(entry.id, owner_key(), about)
@@ -124,7 +124,8 @@ def withdraw(
     typer.echo(f"{'withdrawn' if new else 'withdrawn already'}: {entry.id}")
 
 
-def _store(named: str | None) -> "Store":
+def open_store(named: str | None) -> "Store":
+    """The store in a folder; None: the default one."""
     from customstudio.errors import UserError
     from customstudio.submissions.client import is_address
     from customstudio.submissions.store import Store, default_store
