@@ -40,7 +40,7 @@ def evaluate(
     threads: Annotated[int | None, typer.Option(help="CPU threads of a network.")] = None,
     workers: Annotated[int | None, typer.Option(help="Decoding threads.")] = None,
     shard: Annotated[str, typer.Option(help="I/N: every N-th chunk.")] = "1/1",
-    ray: Annotated[str | None, typer.Option(help="auto, or a Ray cluster's address.")] = None,
+    ray: options.Ray = None,
     keep_features: Annotated[
         bool, typer.Option("--keep-features", help="Keep them for `customstudio rescore`.")
     ] = False,

@@ -31,6 +31,9 @@ def generate(
     prompts: options.Prompts = None,
     seeds: options.Seeds = 1,
     references: options.References = None,
+    masks: Annotated[
+        str, typer.Option(help="suite, segment (for images without: by SAM) or a folder.")
+    ] = "suite",
     base: Annotated[
         str | None, typer.Option(help="Another base model.", show_default="the method's own")
     ] = None,
@@ -44,6 +47,7 @@ def generate(
     batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 1,
     bf16: Annotated[bool, typer.Option("--bf16", help="bfloat16 in the UNet (recorded).")] = False,
     shard: Annotated[str, typer.Option(help="I/N: every N-th pair.")] = "1/1",
+    ray: options.Ray = None,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep each pair's fit under .pairs/.")
     ] = False,
@@ -74,6 +78,7 @@ def generate(
         pairs=None if wanted is None else tuple(wanted),
         shard=parse_shard(shard),
         references=references,
+        masks=masks,
         base=base,
         base_folder=base_dir,
         upscaler_folder=xl_dir,
@@ -86,14 +91,15 @@ def generate(
     if dry_run:
         _print_plan(request)
     else:
-        _run(request)
+        _run(request, ray)
 
 
-def _run(request: "Request") -> None:
+def _run(request: "Request", ray: str | None) -> None:
     from customstudio.cli.console import err
     from customstudio.cli.steps import StepBar
     from customstudio.generation.prepare import prepare
     from customstudio.generation.runner import run
+    from customstudio.ray_cluster import RayCluster
 
     prepared = prepare(request)
     base = prepared.settings.base
@@ -101,7 +107,7 @@ def _run(request: "Request") -> None:
         err.print("the base model's values are random: these videos mean nothing", markup=False)
     bar = StepBar()
     try:
-        outcome = run(prepared, bar)
+        outcome = run(prepared, bar, RayCluster(ray) if ray else None)
     except KeyboardInterrupt:
         err.print("interrupted: run the same command again to go on")
         raise typer.Exit(130) from None
@@ -130,7 +136,7 @@ def _print_plan(request: "Request") -> None:
     ]
     console.print("\n".join(lines), markup=False)
     try:
-        prepare(request)
+        prepare(request, segment=False)
     except UserError as problem:
         console.print(f"before it can start:\n{problem}", markup=False)
 

@@ -26,6 +26,7 @@ WeightsDir = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Ray = Annotated[str | None, typer.Option(help="auto, or a Ray cluster's address.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document.")]
 
 

@@ -123,10 +123,11 @@ def evaluate(
         )
     compute: runner.Compute = partial(compute_here, workers=workers or len(os.sched_getaffinity(0)))
     if ray is not None:
-        from customstudio.evaluation.cluster import RayCluster
+        from customstudio.evaluation import cluster as on_ray
+        from customstudio.ray_cluster import RayCluster
 
         cluster = RayCluster(ray)
-        plan, compute = cluster.placed(plan), cluster.compute
+        plan, compute = on_ray.placed(cluster, plan), partial(on_ray.compute, cluster)
     elif not runner.is_finished(folder):
         plan = _placed(plan)
     return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)

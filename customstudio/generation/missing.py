@@ -57,7 +57,8 @@ def missing_references(
                 f"masks are missing for {len(bare)} subjects: {some(bare, 6)}",
                 where=f"suite {suite.name}; {references[bare[0]][0].path}",
                 fix="put a mask for each reference beside them (masks/SUBJECT/NN.png next to "
-                "refs/), or turn off what needs them: --set remove_background=false --set alpha=0",
+                "refs/), or --masks segment, or --masks DIR, or turn off what needs them: "
+                "--set remove_background=false --set alpha=0",
             )
         )
     return problems

@@ -9,7 +9,9 @@ from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.options import Options, override, variant
 from customstudio.baselines.task import Task, task_of
 from customstudio.errors import UserError, raise_all
+from customstudio.evaluation.devices import resolve
 from customstudio.files import sha256_file
+from customstudio.generation import masks
 from customstudio.generation.grid import PairWork, choose_pairs, work
 from customstudio.generation.missing import locate_bases, missing_packages, missing_references
 from customstudio.generation.records import PairRecord, Settings
@@ -32,6 +34,8 @@ class Request:
     pairs: tuple[str, ...] | None = None
     shard: tuple[int, int] = (1, 1)
     references: Path | None = None
+    masks: str = masks.SUITE
+    """`suite`: beside the references; `segment`: for those without, a segmenter; else a folder."""
     base: str | None = None
     """Another base model than the method's own, of the same kind."""
     base_folder: Path | None = None
@@ -81,8 +85,11 @@ def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
     return options, video, work(request.out, request.suite, pairs, None)
 
 
-def prepare(request: Request) -> Prepared:
+def prepare(request: Request, *, segment: bool = True) -> Prepared:
     """Find everything, or say all that is missing.
+
+    Args:
+        segment: make the masks that a segmenter is to make; off for a look at what is missing.
 
     Raises:
         UserError: as `outline`, and missing references and base weights, all at once; videos in
@@ -93,13 +100,25 @@ def prepare(request: Request) -> Prepared:
     pairs = [entry.pair for entry in left if entry.todo]
     needs_base = request.base_id != "none"
     problems = missing_packages(request.method) if needs_base else []
-    problems += missing_references(request.suite, pairs, references, masks=options.needs_masks)
+    needs_masks, located = options.needs_masks, None
+    if needs_masks and request.masks == masks.SEGMENT:
+        try:
+            located = masks.locate_segmenter()
+        except UserError as problem:
+            problems.append(problem)
+    elif needs_masks and request.masks != masks.SUITE:
+        references = masks.from_folder(references, Path(request.masks))
+    to_find = needs_masks and request.masks != masks.SEGMENT
+    problems += missing_references(request.suite, pairs, references, masks=to_find)
     folders: list[BaseFolder] = []
     if needs_base:
         given = (request.base_folder, request.upscaler_folder)
         folders, absent = locate_bases(request.base_id, options, given)
         problems += absent
     raise_all(problems)
+    if located is not None and segment:
+        subjects = dict.fromkeys(s for pair in pairs for s in request.suite.pairs[pair].subjects)
+        references = masks.segmented(references, [*subjects], located, resolve(request.device))
     tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
     settings = Settings(
         name=variant(request.method, options),
@@ -114,6 +133,7 @@ def prepare(request: Request) -> Prepared:
         upscaler=folders[1].provenance() if len(folders) > 1 else None,
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
+        masks=masks.source_of(request.masks, located) if needs_masks else None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None

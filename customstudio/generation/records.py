@@ -9,7 +9,23 @@ from customstudio.baselines.plugins import Origin
 from customstudio.records import Record, digest
 from customstudio.suites.schema import VideoSpec
 
-LATER = ("plugin",)
+
+class MaskSource(Record):
+    """Masks that are not the suite's own."""
+
+    kind: Literal["folder", "segment"]
+    """The user's folder, or a segmenter for images that have none; the masks' own digests are
+    among those of the references."""
+    network: str | None = None
+    status: str | None = None
+    """Of the network's files, as `customstudio weights` has it."""
+    sha256: dict[str, str] = {}
+    """File of the network -> SHA-256, in hex."""
+    rule: int | None = None
+    """Version of how the subject is chosen among what the segmenter finds."""
+
+
+LATER = ("plugin", "masks")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -33,6 +49,8 @@ class Settings(Record):
     arithmetic: Literal["float32", "bfloat16"]
     plugin: Origin | None = None
     """The code of a method that is another package's; None: a built-in one."""
+    masks: MaskSource | None = None
+    """None: the suite's own, or the method needs none."""
 
     @field_validator("options", mode="after")
     @classmethod
@@ -84,6 +102,8 @@ class Sidecar(Record):
     """Digest of `generation.json`."""
     references: str
     """Digest of the pair's references."""
+    masks: str = "suite"
+    """Where the masks are from, if the method needs any: `folder`, or the segmenter's network."""
     base: str
     base_revision: str | None
     base_status: str

@@ -1,14 +1,14 @@
 """Fit each pair once and make its videos; a kill at any point loses at most a fit or a batch."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from customstudio.baselines import catalog
 from customstudio.baselines.bases.video_model import load as load_base
 from customstudio.baselines.option_sets import TrainingOptions
-from customstudio.baselines.task import Bases, Task
+from customstudio.baselines.task import Bases
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.errors import UserError
 from customstudio.evaluation.devices import resolve
@@ -16,14 +16,16 @@ from customstudio.files import locked, write_text
 from customstudio.generation.failures import explained, record_failure
 from customstudio.generation.grid import PairWork, claim, sidecar_path, video_path
 from customstudio.generation.plan import make_plan
-from customstudio.generation.prepare import Prepared, pair_record
-from customstudio.generation.records import Failure, PairRecord, Sidecar
+from customstudio.generation.prepare import Prepared
+from customstudio.generation.records import Failure
+from customstudio.generation.sidecars import same_references, sidecar
 from customstudio.media.video import write_video
 from customstudio.records import digest
-from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.ray_cluster import RayCluster
 
 PAIRS = ".pairs"
-PACKAGES = ("customstudio", "diffusers", "numpy", "peft", "torch", "transformers")
 
 
 class Progress(Protocol):
@@ -51,34 +53,65 @@ class Outcome:
     """Pairs that another process is making."""
 
 
-def run(prepared: Prepared, progress: Progress) -> Outcome:
-    """Make what is left.
+@dataclass(frozen=True)
+class PairOutcome:
+    """What became of one pair."""
+
+    made: int = 0
+    failure: Failure | None = None
+    busy: bool = False
+    """Another process is making it."""
+
+
+def run(prepared: Prepared, progress: Progress, cluster: "RayCluster | None" = None) -> Outcome:
+    """Make what is left, here or on a cluster.
 
     Raises:
         UserError: the folder is one of other settings, or the device is not there.
     """
-    request = prepared.request
-    claim(request.out, prepared.settings)
+    claim(prepared.request.out, prepared.settings)
     outcome = Outcome(there=sum(work.done for work in prepared.left))
     todo = [work for work in prepared.left if work.todo]
     if not todo:
         return outcome
-    device = resolve(request.device) if prepared.base else "cpu"
-    bases = _load(prepared, device)
-    progress.start(_steps(prepared))
-    for work in todo:
-        folder = request.out / PAIRS / work.pair
-        try:
-            with locked(folder):
-                outcome.made += _make_pair(prepared, bases, work, folder, device, progress)
-        except UserError as error:
-            if isinstance(error.__cause__, BlockingIOError):
-                outcome.busy.append(work.pair)
-                continue
-            outcome.failures.append(record_failure(folder, work.pair, error))
-        except Exception as error:  # one pair's failure must not end the rest
-            outcome.failures.append(record_failure(folder, work.pair, explained(error), error))
+    if cluster is None:
+        results = _run_here(prepared, todo, progress)
+    else:
+        from customstudio.generation.cluster import run_on
+
+        results = run_on(cluster, prepared, todo, progress)
+    for work, pair in results:
+        outcome.made += pair.made
+        outcome.failures += [pair.failure] if pair.failure else []
+        outcome.busy += [work.pair] if pair.busy else []
     return outcome
+
+
+def _run_here(
+    prepared: Prepared, todo: list[PairWork], progress: Progress
+) -> Iterator[tuple[PairWork, PairOutcome]]:
+    device = resolve(prepared.request.device) if prepared.base else "cpu"
+    bases = load_bases(prepared, device)
+    progress.start(steps_of(prepared, todo))
+    for work in todo:
+        yield work, attempt(prepared, bases, work, device, progress)
+
+
+def attempt(
+    prepared: Prepared, bases: Bases | None, work: PairWork, device: str, progress: Progress
+) -> PairOutcome:
+    """Make one pair; a failure is recorded in its folder, since it must not end the rest."""
+    folder = prepared.request.out / PAIRS / work.pair
+    try:
+        with locked(folder):
+            return PairOutcome(_make_pair(prepared, bases, work, folder, device, progress))
+    except UserError as error:
+        if isinstance(error.__cause__, BlockingIOError):
+            return PairOutcome(busy=True)
+        return PairOutcome(failure=record_failure(folder, work.pair, error))
+    except Exception as error:
+        failure = record_failure(folder, work.pair, explained(error), error)
+        return PairOutcome(failure=failure)
 
 
 def _make_pair(
@@ -92,9 +125,9 @@ def _make_pair(
     """Fit a pair, or read its fit, and make its videos; their number."""
     request, task = prepared.request, prepared.tasks[work.pair]
     module = catalog.method(request.method)
-    record = _same_references(folder, task)
     fitted = folder / "fitted.safetensors"
-    notes = {"settings": prepared.settings.digest, "references": digest(record.references)}
+    references = digest(same_references(folder, task).references)
+    notes = {"settings": prepared.settings.digest, "references": references}
 
     def on_step() -> None:
         progress.advance(1)
@@ -112,32 +145,15 @@ def _make_pair(
         jobs = todo[first : first + request.batch]
         videos = module.generate(bases, tuned, task, jobs, prepared.options, on_step)
         for job, frames in zip(jobs, videos, strict=True):
-            sidecar = _sidecar(prepared, task, job, notes["references"], device, len(jobs))
+            record = sidecar(prepared, task, job, references, device, len(jobs))
             # The video is what counts as done, so it comes last.
-            write_text(sidecar_path(request.out, job), sidecar.model_dump_json(indent=2) + "\n")
+            write_text(sidecar_path(request.out, job), record.model_dump_json(indent=2) + "\n")
             write_video(video_path(request.out, job), frames, task.video.fps)
         progress.note(f"{jobs[-1].id}: written")
     (folder / "failure.json").unlink(missing_ok=True)
     if not request.keep_weights:
         fitted.unlink(missing_ok=True)
     return len(todo)
-
-
-def _same_references(folder: Path, task: Task) -> PairRecord:
-    """The record of the pair's references, which must stay the same from run to run.
-
-    Raises:
-        UserError: they changed since the pair's first video.
-    """
-    record, path = pair_record(task), folder / "pair.json"
-    if path.is_file() and PairRecord.model_validate_json(path.read_bytes()) != record:
-        raise UserError(
-            "the reference images or masks changed since the pair was begun",
-            where=str(path),
-            fix="give another folder with --out, or put the references back",
-        )
-    write_text(path, record.model_dump_json(indent=2) + "\n")
-    return record
 
 
 def _fitted(path: Path, notes: dict[str, str]) -> Tuned | None:
@@ -148,29 +164,8 @@ def _fitted(path: Path, notes: dict[str, str]) -> Tuned | None:
     return tuned if all(there.get(name) == value for name, value in notes.items()) else None
 
 
-def _sidecar(
-    prepared: Prepared, task: Task, job: Job, references: str, device: str, batch: int
-) -> Sidecar:
-    base = prepared.settings.base
-    return Sidecar(
-        job=job.id,
-        name=prepared.settings.name,
-        prompt=job.prompt,
-        prompt_with_tokens=job.prompt_with_tokens,
-        tokens=dict(zip(task.tokens, (s.id for s in task.subjects), strict=True)),
-        seed=job.seed,
-        settings=prepared.settings.digest,
-        references=references,
-        base=base.base if base else "none",
-        base_revision=base.revision if base else None,
-        base_status=base.status if base else "none",
-        device=device,
-        batch=batch,
-        versions={name: _version(name) for name in PACKAGES},
-    )
-
-
-def _load(prepared: Prepared, device: str) -> Bases | None:
+def load_bases(prepared: Prepared, device: str) -> Bases | None:
+    """The networks; None where the method needs none."""
     if prepared.base is None:
         return None
     autocast = prepared.request.arithmetic == "bfloat16"
@@ -181,18 +176,9 @@ def _load(prepared: Prepared, device: str) -> Bases | None:
     )
 
 
-def _steps(prepared: Prepared) -> int:
+def steps_of(prepared: Prepared, left: Sequence[PairWork]) -> int:
     """Steps of training and sampling that are left; a batch of videos is sampled at once."""
-    plan = make_plan(
-        prepared.request.suite, prepared.left, prepared.options, prepared.settings.video
-    )
+    plan = make_plan(prepared.request.suite, left, prepared.options, prepared.settings.video)
     batch = prepared.request.batch
-    batches = sum(-(-len(work.todo) // batch) for work in prepared.left)
+    batches = sum(-(-len(work.todo) // batch) for work in left)
     return plan.training_steps + plan.sampling_steps * batches
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "not installed"

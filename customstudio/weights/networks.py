@@ -66,7 +66,7 @@ class Network(Record):
 
     id: str
     title: str
-    kind: Literal["clip", "dino", "faces", "flow", "detector", "aesthetic"]
+    kind: Literal["clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter"]
     architecture: str
     """Name of the architecture that the checkpoint must fit, key for key."""
     files: tuple[WeightFile, ...]

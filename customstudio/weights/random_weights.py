@@ -128,6 +128,21 @@ def _faces(network: Network, folder: Path, seed: int) -> Iterator[Path]:
         yield folder / file.name
 
 
+def _segmenter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
+    import torch
+    from transformers import SamConfig, SamModel
+
+    config = SamConfig()  # transformers' default is the base size
+    with torch.device("meta"):
+        model = SamModel(config)
+    for file in network.files:
+        if file.name == "config.json":
+            write_text(folder / file.name, config.to_json_string())
+            yield folder / file.name
+        else:
+            yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
+
+
 _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "clip": _clip,
     "dino": _dino,
@@ -135,6 +150,7 @@ _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "flow": _flow,
     "detector": _detector,
     "faces": _faces,
+    "segmenter": _segmenter,
 }
 
 
