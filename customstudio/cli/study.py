@@ -8,6 +8,7 @@ import typer
 from customstudio.cli.options import Json, PromptSet, References, listed
 
 if TYPE_CHECKING:
+    from customstudio.leaderboard.votes.sources import Source
     from customstudio.leaderboard.votes.study import Folder
     from customstudio.submissions.votes import Question
     from customstudio.suites.schema import Suite
@@ -27,7 +28,14 @@ NAMES = {
 @app.command()
 def init(
     study: Annotated[Path, typer.Argument(help="Folder to make.")],
-    videos: Annotated[Path, typer.Option(help="METHOD/PAIR/PROMPT/SEED.mp4, or a manifest.")],
+    videos: Annotated[
+        Path | None, typer.Option(help="METHOD/PAIR/PROMPT/SEED.mp4, or a manifest.")
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Make a round of a leaderboard's store from its previews, instead."),
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="Which board of the store.")] = None,
     suite: Annotated[
         str | None, typer.Option(help="Suite of the videos.", show_default="by their pairs")
     ] = None,
@@ -48,8 +56,12 @@ def init(
     ] = 15,
     seed: Annotated[int, typer.Option(help="Of all that is drawn.")] = 0,
     address: Annotated[
-        str, typer.Option(help="Where raters will open it: for their links.")
-    ] = "http://localhost:8502/",
+        str | None,
+        typer.Option(
+            help="Where raters will open it: for their links.",
+            show_default="http://localhost:8502/, of a round http://localhost:8501/vote",
+        ),
+    ] = None,
 ) -> None:
     """Draw a study from a folder of videos: comparisons, lists, codes for raters.
 
@@ -58,6 +70,7 @@ def init(
     """
     from customstudio.leaderboard.votes.making import make_study
     from customstudio.leaderboard.votes.plan import Settings
+    from customstudio.leaderboard.votes.study import ROUNDS
 
     chosen = _questions(questions)
     settings = Settings(
@@ -69,14 +82,12 @@ def init(
         seed=seed,
     )
     folder = make_study(
-        study,
-        videos,
+        store / ROUNDS / study.name if store else study,
+        _source(videos, store, board, _suite(suite, prompt_set), references),
         settings,
         title=title,
         questions=chosen,
-        suite=_suite(suite, prompt_set),
-        references=references,
-        address=address,
+        address=address or f"http://localhost:{'8501/vote' if store else '8502/'}",
         progress=_progress,
     )
     _print_made(folder)
@@ -135,6 +146,29 @@ def _questions(text: str) -> "list[Question]":
     return [question for question in QUESTIONS if question in chosen]
 
 
+def _source(
+    videos: Path | None,
+    store: Path | None,
+    board: str | None,
+    suite: "Suite | None",
+    references: Path | None,
+) -> "Source":
+    from customstudio.errors import UserError
+    from customstudio.leaderboard.votes.sources import from_folder, from_store
+    from customstudio.submissions.store import Store
+
+    if (videos is None) == (store is None):
+        raise UserError(
+            "a study needs videos from one place",
+            where="--videos and --store",
+            fix="give --videos DIR, or --store STORE for a round of a leaderboard",
+        )
+    if videos is not None:
+        return from_folder(videos, suite=suite, images=references)
+    assert store is not None
+    return from_store(Store(store), board)
+
+
 def _suite(name: str | None, prompt_set: str | None) -> "Suite | None":
     if name is None:
         return None
@@ -164,4 +198,9 @@ def _print_made(folder: "Folder") -> None:
         f"{sum(slot.gold for slot in study.slots)} gold"
     )
     typer.echo(f"links for the raters, secret: {folder.root / RATERS}")
-    typer.echo(f"next: customstudio study serve {folder.root}")
+    serving = (
+        f"board serve --store {folder.root.parents[1]}"
+        if folder.is_round
+        else (f"study serve {folder.root}")
+    )
+    typer.echo(f"next: customstudio {serving}")

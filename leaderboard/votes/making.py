@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from customstudio.errors import UserError, raise_all, some
-from customstudio.evaluation.discover import discover
 from customstudio.evaluation.items import Item
-from customstudio.evaluation.manifest import MANIFESTS
 from customstudio.files import sha256_file
 from customstudio.leaderboard.votes.clips import normalise, small_picture
 from customstudio.leaderboard.votes.plan import Settings, make_plan
+from customstudio.leaderboard.votes.sources import Source
 from customstudio.leaderboard.votes.study import (
     CLIPS,
     QUESTIONS,
@@ -28,7 +27,6 @@ from customstudio.media.video import MediaError
 from customstudio.submissions.texts import name as check_name
 from customstudio.submissions.texts import prose
 from customstudio.submissions.votes import Question
-from customstudio.suites.schema import Suite
 
 IMAGES = 3
 """Reference images shown of each subject."""
@@ -37,21 +35,15 @@ Progress = Callable[[int, int], None]
 
 def make_study(
     root: Path,
-    videos: Path,
+    source: Source,
     settings: Settings,
     *,
     title: str = "Which video is better",
     questions: Sequence[Question] = tuple(QUESTIONS),
-    suite: Suite | None = None,
-    references: Path | None = None,
     address: str = "http://localhost:8502/",
     progress: Progress = lambda done, of: None,
 ) -> Folder:
-    """Make a study's folder.
-
-    Args:
-        root: a folder that is not there yet.
-        videos: METHOD/PAIR/PROMPT/SEED.mp4, or a folder with a manifest that names methods.
+    """Make a study's folder, which is not there yet.
 
     Raises:
         UserError: the folder is there; a method's name is not allowed; videos that cannot be
@@ -61,8 +53,7 @@ def make_study(
         raise UserError(
             "this folder is not empty", where=str(root), fix="name a folder that is not there yet"
         )
-    items, label = _items(videos, suite, references)
-    there = {(item.method, item.job): item for item in items if item.path is not None}
+    there = {(item.method, item.job): item for item in source.items if item.path is not None}
     _check(there.values(), questions)
     slots = make_plan(_by_method(there), settings)
     used = [(m, slot.job) for slot in slots for m in dict.fromkeys((slot.left, slot.right))]
@@ -72,7 +63,7 @@ def make_study(
         id=f"study-{secrets.token_hex(6)}",
         title=_title(title),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
-        suite=label,
+        suite=source.label,
         questions=tuple(q for q in QUESTIONS if q in questions),
         settings=settings,
         methods=tuple(sorted({slot.left for slot in slots} | {slot.right for slot in slots})),
@@ -85,27 +76,6 @@ def make_study(
         slots=slots,
     )
     return write_study(root, study, address)
-
-
-def _items(videos: Path, suite: Suite | None, references: Path | None) -> tuple[list[Item], str]:
-    if any((videos / name).is_file() for name in MANIFESTS):
-        found = [discover(videos, suite=suite, references=references)]
-    else:
-        folders = sorted(p for p in videos.glob("*") if p.is_dir() and not p.name.startswith("."))
-        found = [discover(folder, suite=suite, references=references) for folder in folders]
-    if not found:
-        raise UserError(
-            "no methods in this folder",
-            where=str(videos),
-            fix="lay the videos out as METHOD/PAIR/PROMPT/SEED.mp4",
-        )
-    if len({collection.suite.digest for collection in found}) > 1:
-        raise UserError(
-            "the methods' videos belong to different suites", where=str(videos), fix="name --suite"
-        )
-    use = found[0].suite
-    label = " ".join(filter(None, (use.name, use.version, use.label)))
-    return [item for collection in found for item in collection.items], label
 
 
 def _check(items: Iterable[Item], questions: Sequence[Question]) -> None:

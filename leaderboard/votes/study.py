@@ -129,9 +129,13 @@ class Folder:
         """Its votes: in its own database, or in that of the leaderboard's store."""
         return Votes(self._database())
 
+    @property
+    def is_round(self) -> bool:
+        """Whether it is a round of a leaderboard's votes, in the folder of its store."""
+        return self.root.resolve().parent.name == ROUNDS
+
     def _database(self) -> Database:
-        within = self.root.resolve().parent
-        return open_database(within.parent if within.name == ROUNDS else self.root)
+        return open_database(self.root.resolve().parents[1] if self.is_round else self.root)
 
     def rater(self, number: int) -> str:
         """A rater's name in the votes: opaque."""

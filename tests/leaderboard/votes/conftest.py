@@ -9,6 +9,7 @@ import pytest
 
 from customstudio.leaderboard.votes.making import make_study
 from customstudio.leaderboard.votes.plan import Settings
+from customstudio.leaderboard.votes.sources import from_folder
 from customstudio.leaderboard.votes.study import Folder
 from customstudio.media.video import write_video
 from customstudio.mini.rendering import scene_of
@@ -41,7 +42,7 @@ SMALL = Settings(raters=6, each=8, overlap=2, gold_every=4, repeat_every=8)
 @pytest.fixture(scope="session")
 def made_study(tmp_path_factory: pytest.TempPathFactory, rendered: Path) -> Path:
     """A study nobody has voted in; copy it before voting."""
-    return make_study(tmp_path_factory.mktemp("made") / "study", rendered, SMALL).root
+    return make_study(tmp_path_factory.mktemp("made") / "study", from_folder(rendered), SMALL).root
 
 
 @pytest.fixture

@@ -1,0 +1,240 @@
+"""Studies from folders of videos: what is made, what raters may do, what is kept, the results."""
+
+import csv
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from customstudio.cli.main import app
+from customstudio.errors import UserError
+from customstudio.leaderboard.votes.casting import Booth
+from customstudio.leaderboard.votes.clips import HEIGHT, STRIP, side_by_side
+from customstudio.leaderboard.votes.making import make_study
+from customstudio.leaderboard.votes.outcome import outcome
+from customstudio.leaderboard.votes.report import as_csv, as_html, as_markdown, as_text
+from customstudio.leaderboard.votes.results import Results
+from customstudio.leaderboard.votes.sources import from_folder
+from customstudio.leaderboard.votes.study import CLIPS, KEY, RATERS, STUDY, Folder
+from customstudio.media.video import read_video
+from customstudio.submissions.votes import Answer, Question
+from tests.leaderboard.votes.conftest import SMALL
+
+ROOT = Path(__file__).parents[3]
+WORTH = {"true": 2.0, "grey": 0.0, "blurred": -2.0}
+
+
+def answers(folder: Folder, answer: Answer) -> dict[Question, Answer]:
+    return dict.fromkeys(folder.study.questions, answer)
+
+
+def honest(folder: Folder, rater: int, generator: np.random.Generator) -> None:
+    """Vote a whole list by `WORTH`, and gold as it should be."""
+    booth = Booth(folder, rater)
+    while (slot := booth.next()) is not None:
+        if slot.kind == "same":
+            answer: Answer = "tie"
+        elif slot.kind == "damaged":
+            answer = "left" if slot.damaged == "right" else "right"
+        else:
+            chance = 1 / (1 + np.exp(WORTH[slot.right] - WORTH[slot.left]))
+            answer = "left" if generator.random() < chance else "right"
+        assert booth.cast(folder.ticket(slot), answers(folder, answer))
+
+
+def test_what_is_made(study: Folder) -> None:
+    made = study.study
+    assert made.methods == ("blurred", "grey", "true")
+    assert len(made.lists) == SMALL.raters
+    assert made.suite.startswith("mini v1")
+    assert set(made.jobs[made.slots[0].job].subjects) == set(
+        made.slots[0].job.split("/")[0].split("+")
+    )
+    for slot in made.slots:
+        for method in (slot.left, slot.right):
+            assert (study.root / CLIPS / made.by_place[method, slot.job].file).is_file()
+    for files in made.references.values():
+        assert len(files) == 3
+    for secret in (KEY, RATERS):
+        assert stat.S_IMODE((study.root / secret).stat().st_mode) == 0o600
+    rows = list(csv.DictReader((study.root / RATERS).read_text().splitlines()))
+    assert [study.rater_of(row["code"]) for row in rows] == list(range(SMALL.raters))
+    assert all(row["link"].endswith(f"?rater={row['code']}") for row in rows)
+    assert study.rater_of("") is None
+    assert study.rater_of("é" * 12) is None
+
+
+def test_clips_say_nothing_of_their_method(study: Folder) -> None:
+    for path in (study.root / CLIPS).iterdir():
+        data = path.read_bytes()
+        assert not any(name.encode() in data for name in study.study.methods)
+        assert read_video(path).frames.shape[1:3] == (HEIGHT, HEIGHT)
+
+
+def test_two_clips_become_one_video(study: Folder, tmp_path: Path) -> None:
+    by_place = study.study.by_place
+    job = study.study.slots[0].job
+    left, right = (study.root / CLIPS / by_place[m, job].file for m in ("true", "grey"))
+    target = tmp_path / "both.mp4"
+    side_by_side(left, right, target)
+    both, one = read_video(target), read_video(left)
+    assert both.frames.shape == (len(one.frames), HEIGHT + STRIP, 2 * HEIGHT + 16, 3)
+    shown = both.frames[:, STRIP:, :HEIGHT].astype(float)
+    assert np.abs(shown - one.frames).mean() < 3
+    side_by_side(left, left, target, damaged="right")
+    sides = read_video(target).frames[:, STRIP:].astype(float)
+    assert np.abs(sides[:, :, :HEIGHT] - one.frames).mean() < 3
+    assert np.abs(sides[:, :, -HEIGHT:] - one.frames).mean() > 10
+
+
+def test_each_ticket_once_and_in_order(study: Folder) -> None:
+    booth, other = Booth(study, 0), Booth(study, 1)
+    first, second = booth.slots[:2]
+    ticket = study.ticket(first)
+    assert booth.next() == first == booth.next()
+    for bad in ("0" * 32, study.ticket(second), study.ticket(other.slots[0]), "'; --"):
+        with pytest.raises(UserError):
+            booth.cast(bad, answers(study, "tie"))
+    with pytest.raises(UserError):
+        booth.cast(ticket, {"overall": "tie"})
+    assert not study.votes.all(study.study.id)
+    assert booth.cast(ticket, answers(study, "left"))
+    assert not booth.cast(ticket, answers(study, "right"))
+    assert {vote.answer for vote in study.votes.all(study.study.id)} == {"left"}
+    assert booth.next() == second
+    assert other.next() == other.slots[0]
+
+
+def test_another_studys_tickets_are_worth_nothing(study: Folder, made_study: Path) -> None:
+    twin = study.root.parent / "twin"
+    twin.mkdir()
+    (twin / STUDY).write_bytes((made_study / STUDY).read_bytes())
+    (twin / KEY).write_text("ab" * 32)
+    forged = Folder(twin)
+    assert not {forged.ticket(s) for s in forged.study.slots} & {
+        study.ticket(s) for s in study.study.slots
+    }
+
+
+def test_whole_study(study: Folder, tmp_path: Path) -> None:
+    """Five honest raters and one who always clicks left."""
+    generator = np.random.default_rng(5)
+    for rater in range(5):
+        honest(study, rater, generator)
+    booth = Booth(study, 5)
+    while (slot := booth.next()) is not None:
+        booth.cast(study.ticket(slot), answers(study, "left"))
+    found = outcome(study)
+    assert found.comparisons == found.planned == SMALL.raters * SMALL.each
+    assert found.votes == 4 * found.planned
+    assert [check.kept for check in found.raters] == [True] * 5 + [False]
+    assert [check.rater for check in found.left_out] == [study.rater(5)]
+    for results in found.questions.values():
+        assert isinstance(results, Results)
+        assert [s.method for s in results.standings] == ["true", "grey", "blurred"]
+        firsts = [s for s in study.study.slots if s.kind == "vote" and s.rater < 5]
+        assert results.votes == len(firsts)  # neither gold nor repeats
+    texts = (as_text(found), as_markdown(found), as_html(found))
+    for text in texts:
+        assert "Left out: 1 rater" in text
+        assert "Davidson" in text or text is texts[0]
+    assert len(as_csv(study).splitlines()) == found.votes + 1
+    done = CliRunner().invoke(app, ["study", "report", str(study.root), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["questions"]["overall"]["votes"] == len(firsts)
+    assert (study.root / "report" / "report.html").read_text() == texts[2]
+
+
+def test_unanswered_study_has_a_report(study: Folder) -> None:
+    found = outcome(study)
+    assert "0 raters of 6 invited answered 0 of 48 comparisons" in as_text(found)
+    assert as_html(found)
+    assert as_markdown(found)
+
+
+VOTER = """
+import sys
+from pathlib import Path
+from customstudio.leaderboard.votes.casting import Booth
+from customstudio.leaderboard.votes.study import Folder
+folder = Folder(Path(sys.argv[1]))
+booth = Booth(folder, int(sys.argv[2]))
+while (slot := booth.next()) is not None:
+    booth.cast(folder.ticket(slot), dict.fromkeys(folder.study.questions, "left"))
+    print(folder.ticket(slot), flush=True)
+"""
+
+
+def test_a_killed_server_loses_no_accepted_vote(study: Folder) -> None:
+    """Two processes vote; both are killed at once; what either had reported is there, whole."""
+    study.votes.version()
+    voters = [
+        subprocess.Popen(
+            [sys.executable, "-c", VOTER, str(study.root), str(rater)],
+            cwd=ROOT, stdout=subprocess.PIPE, text=True,
+        )
+        for rater in (0, 1)
+    ]  # fmt: skip
+    said = [voter.stdout.readline().strip() for voter in voters if voter.stdout]
+    time.sleep(0.02)
+    for voter in voters:
+        os.kill(voter.pid, signal.SIGKILL)
+    for voter in voters:
+        said += voter.communicate()[0].split()
+    kept: dict[str, set[str]] = {}
+    for vote in study.votes.all(study.study.id):
+        kept.setdefault(vote.ticket, set()).add(vote.question)
+    assert set(filter(None, said)) <= kept.keys()
+    assert all(questions == set(study.study.questions) for questions in kept.values())
+    honest(study, 2, np.random.default_rng(0))  # nothing holds the others up
+
+
+@pytest.mark.parametrize("name", ["<img src=x>", "=1+1", "a|b", "![x](y)", "ｍ"])
+def test_names_that_could_act_are_refused(rendered: Path, tmp_path: Path, name: str) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for method in ("true", "grey"):
+        target = {"grey": name}.get(method, method)
+        (videos / target).symlink_to(rendered / method)
+    with pytest.raises(UserError, match="use ASCII"):
+        make_study(tmp_path / "study", from_folder(videos), SMALL)
+    assert not (tmp_path / "study").exists()
+
+
+def test_mistakes_have_three_lines(rendered: Path, made_study: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    wrong: list[list[str]] = [
+        ["study", "init", str(made_study), "--videos", str(rendered)],
+        ["study", "init", str(tmp_path / "a")],
+        ["study", "init", str(tmp_path / "b"), "--videos", str(tmp_path)],
+        ["study", "init", str(tmp_path / "c"), "--videos", str(rendered), "--questions", "beauty"],
+        ["study", "init", str(tmp_path / "d"), "--videos", str(rendered), "--each", "900"],
+        ["study", "init", str(tmp_path / "e"), "--videos", str(rendered), "--title", "[x](y)"],
+        ["study", "report", str(tmp_path)],
+        ["study", "serve", str(tmp_path)],
+    ]
+    for words in wrong:
+        done = runner.invoke(app, words)
+        assert isinstance(done.exception, UserError), (words, done.output)
+        assert len(str(done.exception).splitlines()) == 3
+    assert [p.name for p in tmp_path.iterdir()] == []
+
+
+def test_a_broken_video_is_named(rendered: Path, tmp_path: Path) -> None:
+    import shutil
+
+    videos = tmp_path / "videos"
+    shutil.copytree(rendered, videos)
+    for path in (videos / "grey").rglob("*.mp4"):
+        path.write_bytes(b"not a video")
+    with pytest.raises(UserError) as caught:
+        make_study(tmp_path / "study", from_folder(videos), SMALL)
+    assert str(caught.value).count("grey/") == 4
