@@ -9,8 +9,9 @@ from customstudio.evaluation.items import Item, ItemSubject
 from customstudio.evaluation.manifest import MANIFESTS
 from customstudio.leaderboard.boards import Standing, boards
 from customstudio.leaderboard.derived import suite_of
-from customstudio.leaderboard.media import preview, references
+from customstudio.leaderboard.media import references
 from customstudio.submissions.entries import Listed
+from customstudio.submissions.previews import previews
 from customstudio.submissions.store import Store
 from customstudio.suites.schema import Reference, Suite
 
@@ -91,7 +92,7 @@ def _items(store: Store, standing: Standing) -> list[Item]:
 
 
 def _of_submission(store: Store, listed: Listed, method: str) -> list[Item]:
-    suite = suite_of(listed.entry)
+    suite, paths = suite_of(listed.entry), previews(store, listed.entry.id)
     shown = {
         name: tuple(Reference(path=path) for path in references(suite, subject).images)
         for name, subject in suite.subjects.items()
@@ -108,8 +109,8 @@ def _of_submission(store: Store, listed: Listed, method: str) -> list[Item]:
                 for name in job.subjects
             ),
             type=suite.pairs[job.pair].type,
-            path=path,
+            path=paths[job.id],
         )
         for job in suite.jobs
-        if (path := preview(store, listed.entry.id, job.id)) is not None
+        if job.id in paths
     ]
