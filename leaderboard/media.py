@@ -1,16 +1,11 @@
-"""What may be shown: previews that the store made, and references whose licence allows it."""
+"""Which reference images may be shown: those whose licence allows it."""
 
-from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from customstudio.records import Record
-from customstudio.submissions.store import Store
 from customstudio.suites.references import data_dir, find_references, is_shipped
 from customstudio.suites.schema import Subject, Suite
 
-_PREVIEWS = "customstudio.submissions.previews"
 SHOWN_LICENCES = ("Apache-2.0", "CC BY 4.0", "CC0")
 """Licences that allow showing an image with its source named; what is unclear is not here."""
 MOST_IMAGES = 4
@@ -26,14 +21,6 @@ class References(Record):
     """Source and licence of what is shown."""
     hidden: str
     """Why none is shown; empty where some are."""
-
-
-def preview(store: Store, submission: str, job: str) -> Path | None:
-    """The re-encoded preview of a submission's video; None where the store has none."""
-    if find_spec(_PREVIEWS) is None:
-        return None
-    find: Callable[[Store, str, str], Path | None] = import_module(_PREVIEWS).preview
-    return find(store, submission, job)
 
 
 def may_show(subject: Subject) -> bool:

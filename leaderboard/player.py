@@ -3,8 +3,8 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from customstudio.leaderboard.media import preview
 from customstudio.leaderboard.pages import environment, piece
+from customstudio.submissions.previews import preview
 from customstudio.submissions.store import Store, default_store
 
 MOST = 4
