@@ -71,11 +71,11 @@ def compare(
     """Compare the rows of some jobs, key by key; a row that one side lacks differs."""
     wanted = set(jobs)
     index = ["job", "metric", "subject"]
-    sides = [
+    a, b = (
         frame[frame["job"].isin(wanted)].fillna({"subject": "", "reason": ""}).set_index(index)
         for frame in (submitted, recomputed)
-    ]
-    joined = sides[0].join(sides[1], how="outer", lsuffix="_a", rsuffix="_b").reset_index()
+    )
+    joined = a.add_suffix("_a").join(b.add_suffix("_b"), how="outer").reset_index()
     return tuple(_key(str(name), rows) for name, rows in joined.groupby("metric", sort=True))
 
 
