@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pydantic import TypeAdapter, ValidationError
+
 from customstudio.errors import UserError, raise_all, some
 from customstudio.evaluation.items import Item
 from customstudio.files import sha256_file
@@ -26,11 +28,12 @@ from customstudio.leaderboard.votes.study import (
 from customstudio.media.video import MediaError
 from customstudio.submissions.texts import name as check_name
 from customstudio.submissions.texts import prose
-from customstudio.submissions.votes import Question
+from customstudio.submissions.votes import JobId, Question
 
 IMAGES = 3
 """Reference images shown of each subject."""
 Progress = Callable[[int, int], None]
+_JOB = TypeAdapter(JobId)
 
 
 def make_study(
@@ -85,6 +88,13 @@ def _check(items: Iterable[Item], questions: Sequence[Question]) -> None:
             check_name(method)
         except ValueError as error:
             problems.append(UserError(str(error), where=f"method {method!a}", fix="rename it"))
+    for job in sorted({item.job for item in items}):
+        try:
+            _JOB.validate_python(job)
+        except ValidationError:
+            problems.append(
+                UserError("not a job's id", where=f"{job[:80]!a}", fix="use ASCII letters and ._+-")
+            )
     bare = sorted({s.id for item in items for s in item.subjects if not s.references})
     if "subject_fidelity" in questions and bare:
         problems.append(

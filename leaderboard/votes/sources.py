@@ -1,5 +1,6 @@
 """Where a study's videos come from: a lab's folder, or the previews of a leaderboard's store."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,13 +49,22 @@ def from_folder(videos: Path, *, suite: Suite | None = None, images: Path | None
             where=str(videos),
             fix="lay the videos out as METHOD/PAIR/PROMPT/SEED.mp4",
         )
-    if len({collection.suite.digest for collection in found}) > 1:
-        raise UserError(
-            "the methods' videos belong to different suites", where=str(videos), fix="name --suite"
-        )
+    items = tuple(item for collection in found for item in collection.items)
+    _check_same(items, videos)
     use = found[0].suite
-    label = " ".join(filter(None, (use.name, use.version, use.label)))
-    return Source(tuple(item for collection in found for item in collection.items), label)
+    return Source(items, " ".join(filter(None, (use.name, use.version, use.label))))
+
+
+def _check_same(items: Sequence[Item], videos: Path) -> None:
+    """Manifests of different methods may name their jobs alike and mean different prompts."""
+    prompts: dict[str, str] = {}
+    for item in items:
+        if prompts.setdefault(item.job, item.prompt) != item.prompt:
+            raise UserError(
+                "two methods' videos of one job should show different prompts",
+                where=f"{videos}: {item.job}",
+                fix="lay all videos out by one suite, or write one manifest for all of them",
+            )
 
 
 def from_store(store: Store, board: str | None = None) -> Source:

@@ -22,14 +22,14 @@ JOBS = ("pet_cat1+pet_dog1/T2-01/0", "toy_robot+toy_duck/T2-02/0", "pet_cat1+pet
 
 @pytest.fixture(scope="session")
 def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """METHOD/PAIR/PROMPT/SEED.mp4 of three methods: true, blurred, and in grey."""
+    """METHOD/PAIR/PROMPT/SEED.mp4 of three methods: faithful, blurred, and in grey."""
     folder = tmp_path_factory.mktemp("rendered")
     for job in load_suite("mini").jobs:
         if job.id in JOBS:
             true = render(scene_of(job), 64).frames
             blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 3) for frame in true])
             grey = np.repeat(true.mean(3, keepdims=True), 3, 3).astype(np.uint8)
-            for method, frames in (("true", true), ("blurred", blurred), ("grey", grey)):
+            for method, frames in (("faithful", true), ("blurred", blurred), ("grey", grey)):
                 path = folder / method / f"{job.id}.mp4"
                 path.parent.mkdir(parents=True)
                 write_video(path, frames, 2 * FPS)

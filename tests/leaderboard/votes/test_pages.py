@@ -201,7 +201,7 @@ def test_the_boards_page(board_page: tuple[Folder, Callable[..., AppTest]]) -> N
             booth.cast(folder.ticket(slot), answers)
     at = run()
     table = at.dataframe[0].value
-    assert list(table["method"]) == ["blurred", "grey", "true"]
+    assert list(table["method"]) == ["blurred", "faithful", "grey"]
     assert table["rank"].iloc[0].startswith("1")
     assert "6 raters of 6 invited" in texts(at)
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -16,20 +17,27 @@ from typer.testing import CliRunner
 
 from customstudio.cli.main import app
 from customstudio.errors import UserError
+from customstudio.leaderboard import derived
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import HEIGHT, STRIP, side_by_side
 from customstudio.leaderboard.votes.making import make_study
 from customstudio.leaderboard.votes.outcome import outcome
+from customstudio.leaderboard.votes.plan import Settings
 from customstudio.leaderboard.votes.report import as_csv, as_html, as_markdown, as_text
 from customstudio.leaderboard.votes.results import Results
-from customstudio.leaderboard.votes.sources import from_folder
-from customstudio.leaderboard.votes.study import CLIPS, KEY, RATERS, STUDY, Folder
+from customstudio.leaderboard.votes.sources import from_folder, from_store
+from customstudio.leaderboard.votes.study import CLIPS, KEY, RATERS, ROUNDS, STUDY, Folder
 from customstudio.media.video import read_video
+from customstudio.mini.rendering import Wanted, write_videos
+from customstudio.submissions.previews import _keep
 from customstudio.submissions.votes import Answer, Question
-from tests.leaderboard.votes.conftest import SMALL
+from customstudio.suites.load import load_suite
+from customstudio.suites.references import data_dir
+from tests.leaderboard.conftest import Filled
+from tests.leaderboard.votes.conftest import JOBS, SMALL
 
 ROOT = Path(__file__).parents[3]
-WORTH = {"true": 2.0, "grey": 0.0, "blurred": -2.0}
+WORTH = {"faithful": 2.0, "grey": 0.0, "blurred": -2.0}
 
 
 def answers(folder: Folder, answer: Answer) -> dict[Question, Answer]:
@@ -52,7 +60,7 @@ def honest(folder: Folder, rater: int, generator: np.random.Generator) -> None:
 
 def test_what_is_made(study: Folder) -> None:
     made = study.study
-    assert made.methods == ("blurred", "grey", "true")
+    assert made.methods == ("blurred", "faithful", "grey")
     assert len(made.lists) == SMALL.raters
     assert made.suite.startswith("mini v1")
     assert set(made.jobs[made.slots[0].job].subjects) == set(
@@ -82,7 +90,7 @@ def test_clips_say_nothing_of_their_method(study: Folder) -> None:
 def test_two_clips_become_one_video(study: Folder, tmp_path: Path) -> None:
     by_place = study.study.by_place
     job = study.study.slots[0].job
-    left, right = (study.root / CLIPS / by_place[m, job].file for m in ("true", "grey"))
+    left, right = (study.root / CLIPS / by_place[m, job].file for m in ("faithful", "grey"))
     target = tmp_path / "both.mp4"
     side_by_side(left, right, target)
     both, one = read_video(target), read_video(left)
@@ -139,7 +147,7 @@ def test_whole_study(study: Folder, tmp_path: Path) -> None:
     assert [check.rater for check in found.left_out] == [study.rater(5)]
     for results in found.questions.values():
         assert isinstance(results, Results)
-        assert [s.method for s in results.standings] == ["true", "grey", "blurred"]
+        assert [s.method for s in results.standings] == ["faithful", "grey", "blurred"]
         firsts = [s for s in study.study.slots if s.kind == "vote" and s.rater < 5]
         assert results.votes == len(firsts)  # neither gold nor repeats
     texts = (as_text(found), as_markdown(found), as_html(found))
@@ -163,6 +171,7 @@ def test_unanswered_study_has_a_report(study: Folder) -> None:
 VOTER = """
 import sys
 from pathlib import Path
+from customstudio.leaderboard import derived
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.study import Folder
 folder = Folder(Path(sys.argv[1]))
@@ -201,7 +210,7 @@ def test_a_killed_server_loses_no_accepted_vote(study: Folder) -> None:
 def test_names_that_could_act_are_refused(rendered: Path, tmp_path: Path, name: str) -> None:
     videos = tmp_path / "videos"
     videos.mkdir()
-    for method in ("true", "grey"):
+    for method in ("faithful", "grey"):
         target = {"grey": name}.get(method, method)
         (videos / target).symlink_to(rendered / method)
     with pytest.raises(UserError, match="use ASCII"):
@@ -228,9 +237,52 @@ def test_mistakes_have_three_lines(rendered: Path, made_study: Path, tmp_path: P
     assert [p.name for p in tmp_path.iterdir()] == []
 
 
-def test_a_broken_video_is_named(rendered: Path, tmp_path: Path) -> None:
-    import shutil
+def test_folders_with_manifests(rendered: Path, tmp_path: Path) -> None:
+    """As `customstudio demo` leaves them: one folder and manifest a method."""
+    jobs = [job for job in load_suite("mini").jobs if job.id in JOBS]
+    for method in ("faithful", "grey"):
+        shutil.copytree(rendered / method, tmp_path / method / method)
+        write_videos(tmp_path / method, [Wanted(method, job) for job in jobs])
+    images = data_dir("mini") / "refs"
+    source = from_folder(tmp_path, images=images)
+    assert {item.method for item in source.items} == {"faithful", "grey"}
+    assert len({item.job for item in source.items}) == len(JOBS)
+    manifest = tmp_path / "grey" / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("a cat", "a horse"))
+    alike = {item.job for item in source.items if "a cat" in item.prompt}
+    assert not alike & {
+        i.job for i in from_folder(tmp_path, images=images).items if i.method == "grey"
+    }
 
+
+def test_rounds_are_made_of_previews(
+    filled: Filled, rendered: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only current submissions, only where the store has a preview, names apart."""
+    monkeypatch.setattr(derived, "Rules", lambda: filled.rules)
+    with pytest.raises(UserError, match="no board has videos of two methods"):
+        from_store(filled.store)
+    some_video = next(rendered.rglob("*.mp4")).read_bytes()
+    suite = derived.suite_of(filled.store.entry(filled.ids["Alpha"]).entry)
+    jobs = [job.id for job in suite.jobs]
+    for name, shown in (("Alpha", jobs[:3]), ("Beta", jobs[1:4]), ("Delta", jobs)):
+        for job in shown:
+            _keep(filled.store, filled.ids[name], job, some_video)
+    source = from_store(filled.store)
+    found = {(item.method, item.job) for item in source.items}
+    assert found == {("Alpha", job) for job in jobs[:3]} | {("Beta", job) for job in jobs[1:4]}
+    with pytest.raises(UserError, match="no board"):
+        from_store(filled.store, "another")
+    settings = Settings(raters=2, each=2, overlap=1, gold_every=0, repeat_every=0)
+    made = make_study(filled.store.root / ROUNDS / "first", source, settings, questions=["overall"])
+    assert made.is_round
+    assert made.study.methods == ("Alpha", "Beta")
+    booth = Booth(made, 0)
+    assert booth.cast(made.ticket(booth.slots[0]), {"overall": "tie"})
+    assert len(filled.store.votes.all(made.study.id)) == 1
+
+
+def test_a_broken_video_is_named(rendered: Path, tmp_path: Path) -> None:
     videos = tmp_path / "videos"
     shutil.copytree(rendered, videos)
     for path in (videos / "grey").rglob("*.mp4"):
