@@ -75,7 +75,7 @@ def rows(number: int) -> pd.DataFrame:
 
 def submission(number: int, results: MethodSummary) -> Submission:
     """The record of one made-up method."""
-    references = {
+    references: dict[str, tuple[str, ...]] = {
         subject: (digest(subject),) for pair in SUITE.pairs.values() for subject in pair.subjects
     }
     return Submission(

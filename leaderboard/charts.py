@@ -109,8 +109,8 @@ def radar(
     data = data.assign(x=angle.map(math.sin) * data["at"], y=angle.map(math.cos) * data["at"])
     closed = pd.concat([data, data.groupby("method", sort=False).head(1)])
     closed["order"] = closed.groupby("method").cumcount()
-    hidden = {"axis": None, "scale": alt.Scale(domain=[-1.45, 1.45])}
-    x, y = alt.X("x:Q", **hidden), alt.Y("y:Q", **hidden)
+    room = alt.Scale(domain=[-1.45, 1.45])
+    x, y = alt.X("x:Q", axis=None, scale=room), alt.Y("y:Q", axis=None, scale=room)
     colour = alt.Color("method:N", scale=colour_scale(order, mode), title=None)
     lines = alt.Chart(closed).mark_line(strokeWidth=2).encode(
         x=x, y=y, color=colour, order="order:Q",

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -41,6 +42,12 @@ def to_csv(rows: Sequence[Flat]) -> str:
     for row in rows:
         writer.writerow(["" if row[n] is None else safe_cell(row[n]) for n in names])
     return text.getvalue()
+
+
+def frame_csv(frame: pd.DataFrame) -> str:
+    """A table as CSV; null and NaN are empty cells."""
+    plain = frame.astype(object).where(frame.notna(), None)
+    return to_csv([{str(k): v for k, v in row.items()} for row in plain.to_dict("records")])
 
 
 def to_json(document: Any) -> str:

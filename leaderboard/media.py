@@ -40,7 +40,8 @@ def may_show(subject: Subject) -> bool:
 
 def references(suite: Suite, subject: Subject) -> References:
     """A subject's images where they are on this machine and may be shown; or why not."""
-    hidden, images = "", ()
+    hidden = ""
+    images: tuple[Path, ...] = ()
     if not may_show(subject):
         hidden = f"not shown: {subject.licence or 'no licence is stated'}"
     else:

@@ -21,7 +21,6 @@ from customstudio.submissions.events import Event
 from customstudio.submissions.reported.tables import PublishedTable
 
 TEMPLATES = Path(__file__).with_name("templates")
-MARKS = {"best": "best", "second": "second"}
 
 
 class Links(Protocol):
@@ -52,7 +51,6 @@ def environment() -> Environment:
         "arrows": ARROWS,
         "count": count,
         "lines": lines,
-        "marks": MARKS,
         "names": metric_names(),
         "titles": PART_TITLES,
         "tuning": TUNING_WORDS,

@@ -16,6 +16,7 @@ TUNING_WORDS: dict[Tuning, str] = {
     "none": "zero-shot",
 }
 Weights = Literal["any", "open", "closed"]
+WEIGHTS: tuple[Weights, ...] = get_args(Weights)
 LONGEST = 80
 
 

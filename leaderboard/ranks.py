@@ -17,20 +17,23 @@ class Rank:
 
     first: int
     last: int
-    among: int
-    """Methods that have a rank."""
+    mark: Mark = ""
+    """The largest and the second largest mean (the smallest, where lower is better)."""
+
+    @property
+    def tied(self) -> bool:
+        """Whether others may have its place."""
+        return self.first != self.last
 
     @property
     def text(self) -> str:
         """`3`, or `2–4` where it is tied."""
-        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
+        return f"{self.first}–{self.last}" if self.tied else str(self.first)
 
     @property
-    def mark(self) -> Mark:
-        """Best: nobody is surely better, somebody surely worse. Second: exactly one is better."""
-        if self.first == 1:
-            return "best" if self.last < self.among else ""
-        return "second" if self.first == 2 < self.among else ""
+    def words(self) -> str:
+        """`best`, or `best, tied`; empty where it is neither best nor second."""
+        return f"{self.mark}, tied" if self.mark and self.tied else self.mark
 
 
 def ranks(estimates: Mapping[str, Estimate], better: str) -> dict[str, Rank]:
@@ -59,7 +62,19 @@ def ranks(estimates: Mapping[str, Estimate], better: str) -> dict[str, Rank]:
     above = len(ends) - np.searchsorted(np.sort(low), high, side="right")
     below = np.searchsorted(np.sort(high), low, side="left")
     firsts, lasts = (above + 1).tolist(), (len(ends) - below).tolist()
+    marks = _marks({name: estimates[name].mean or 0.0 for name in bounds}, better)
     return {
-        name: Rank(first, last, len(ends))
+        name: Rank(first, last, marks.get(name, ""))
         for name, first, last in zip(bounds, firsts, lasts, strict=True)
     }
+
+
+def _marks(means: Mapping[str, float], better: str) -> dict[str, Mark]:
+    """Best of two or more, second of three or more; equal means share the mark."""
+    levels = sorted(set(means.values()), reverse=better == "higher")
+    if len(means) < 2 or len(levels) < 2:
+        return {}
+    best: dict[str, Mark] = {name: "best" for name, mean in means.items() if mean == levels[0]}
+    if len(means) == 2 or len(best) > 1:
+        return best
+    return best | {name: "second" for name, mean in means.items() if mean == levels[1]}

@@ -39,6 +39,8 @@ class Cell:
     """Why there is no value or no interval."""
     rank: str
     mark: Mark
+    words: str
+    """`best`, `second, tied`; empty for all others."""
     whisker: Whisker | None
 
 
@@ -140,6 +142,7 @@ def make_cell(key: KeyInfo, estimate: Estimate, rank: Rank | None, scale: Scale)
         note=note,
         rank=rank.text if rank else "",
         mark=rank.mark if rank else "",
+        words=rank.words if rank else "",
         whisker=_whisker(estimate, scale),
     )
 

@@ -7,7 +7,7 @@ import streamlit as st
 from customstudio.leaderboard import query as addresses
 from customstudio.leaderboard.boards import PARTS, Board
 from customstudio.leaderboard.pages import published_html, section_html
-from customstudio.leaderboard.query import TUNING_WORDS, TUNINGS, Query
+from customstudio.leaderboard.query import TUNING_WORDS, TUNINGS, WEIGHTS, Query
 from customstudio.leaderboard.shell import AppLinks, html, parameters, set_parameters, state
 from customstudio.leaderboard.table import Ranked, Section
 from customstudio.leaderboard.views.downloads import board_downloads
@@ -23,11 +23,10 @@ EMBEDDED = (
 READING = """\
 **Value**: mean over pairs; below it the 95% interval (bootstrap over pairs) and where it lies on
 the column's axis. **Rank**: the places that no overlap of intervals rules out, among all methods
-of the section, whatever is filtered: 2–4 is a tie. **best**: no interval lies clear of
-it on the better side, and at least one on the worse; **second**: exactly one lies clear on the
-better side. **Coverage**: jobs with a value, or to which the metric does not
-apply. ↑ higher is better, ↓ lower is better. To tell tied methods apart, compare them pair by pair
-on the page Compare."""
+of the section, whatever is filtered: 2–4 is a tie. **best** and **second**: by the mean; *tied*
+where intervals leave the place to others too. **Coverage**: jobs with a value, or to which the
+metric does not apply. ↑ higher is better, ↓ lower is better. To tell tied methods apart, compare
+them pair by pair on the page Compare."""
 
 
 def page() -> None:
@@ -99,8 +98,7 @@ def filters(ranked: Ranked, asked: Query) -> Query:
                         key=f"tier {name}")  # fmt: skip
         left, middle, right = st.columns([3, 2, 3])
         base = left.multiselect("Base model", bases, _known(asked.base, bases), key=f"base {name}")
-        weights = middle.selectbox("Weights", ["any", "open", "closed"],
-                                   ["any", "open", "closed"].index(asked.weights),
+        weights = middle.selectbox("Weights", WEIGHTS, WEIGHTS.index(asked.weights),
                                    key=f"weights {name}")  # fmt: skip
         span = _years(right, years, asked, name)
         chosen = st.multiselect("Metrics", list(keys), _known(asked.keys, list(keys)),

@@ -1,5 +1,7 @@
 """Download buttons: made when they are pressed, from what the page shows."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from customstudio.leaderboard import export
@@ -19,7 +21,7 @@ def board_downloads(ranked: Ranked, shown: Query) -> None:
     def latex() -> str:
         return export.to_latex(sections(), keys, f"Leaderboard {ranked.standing.board.title}")
 
-    made = {
+    made: dict[str, tuple[str, Callable[[], str | bytes], str]] = {
         "csv": ("CSV", lambda: export.to_csv(export.flat_rows(sections(), keys)), "text/csv"),
         "json": (
             "JSON",

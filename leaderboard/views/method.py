@@ -1,5 +1,7 @@
 """Method: one submission with its card, scores by group, history, provenance and files."""
 
+from collections.abc import Callable
+
 import streamlit as st
 from markupsafe import escape
 
@@ -110,16 +112,13 @@ def _pieces(now: State, ranked: Ranked, listed: Listed) -> dict[str, str]:
 def _files(now: State, listed: Listed) -> None:
     store, entry = now.store, listed.entry
     st.text(f"The submission as it was published: five files, {entry.bytes:,} bytes.")
-    made = {
+    made: dict[str, Callable[[], str | bytes]] = {
         f"{entry.id[:12]}.zip": lambda: pack(store.contents(entry.id)),
         "entry.json": lambda: export.to_json(export.entry_document(listed)),
         "groups.json": lambda: details(now, listed).model_dump_json(indent=1),
-        "scores.csv": lambda: export.to_csv(
-            derived.scores(store, entry.id).astype(object).where(lambda f: f.notna(), None)
-            .to_dict("records")
-        ),
+        "scores.csv": lambda: export.frame_csv(derived.scores(store, entry.id)),
         "cite.bib": lambda: cite.bibtex(entry),
-    }  # fmt: skip
+    }
     with st.container(horizontal=True):
         for name, make in made.items():
             st.download_button(name, make, name, icon=":material/download:", key=f"file {name}",

@@ -70,6 +70,25 @@ def test_ranks_are_what_counting_pairs_of_intervals_gives(
         )
 
 
+def test_marks_go_by_the_mean_and_say_ties() -> None:
+    def made(*ends: tuple[float, float]) -> dict[str, Estimate]:
+        return {
+            name: Estimate(mean=(a + b) / 2, low=a, high=b, pairs=9, videos=9)
+            for name, (a, b) in zip("abcd", ends, strict=False)
+        }
+
+    clear = ranks(made((8, 9), (5, 6), (1, 2)), "higher")
+    assert [clear[n].words for n in "abc"] == ["best", "second", ""]
+    lower = ranks(made((8, 9), (5, 6), (1, 2)), "lower")
+    assert [lower[n].words for n in "abc"] == ["", "second", "best"]
+    near = ranks(made((5, 9), (5, 8), (1, 2)), "higher")
+    assert [near[n].words for n in "abc"] == ["best, tied", "second, tied", ""]
+    assert [near[n].text for n in "abc"] == ["1–2", "1–2", "3"]
+    assert [r.words for r in ranks(made((5, 9), (1, 2)), "higher").values()] == ["best", ""]
+    assert [r.words for r in ranks(made((5, 9)), "higher").values()] == [""]
+    assert [r.mark for r in ranks(made((5, 6), (5, 6)), "higher").values()] == ["", ""]
+
+
 def test_no_rank_without_an_interval_or_a_direction() -> None:
     few = Estimate(mean=0.5, pairs=2, videos=2)
     clear = Estimate(mean=0.5, low=0.4, high=0.6, pairs=9, videos=9)
