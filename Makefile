@@ -18,6 +18,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m customstudio.evaluation.bench
+	$(BIN)/python -m customstudio.generation.bench --plan
 
 fuzz: $(STAMP)
 	OMP_NUM_THREADS=1 CUSTOMSTUDIO_FUZZ=$${CUSTOMSTUDIO_FUZZ:-10000} $(BIN)/pytest -q -s tests/submissions/test_fuzz.py

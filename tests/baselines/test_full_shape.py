@@ -17,30 +17,13 @@ from customstudio.baselines.seeds import generator
 from customstudio.baselines.task import Bases
 from customstudio.baselines.tokens import token_rows
 from customstudio.baselines.training import trainable
+from customstudio.generation import bench_models
 
 
 @pytest.fixture(scope="module")
-def full(_tiny: VideoModel) -> VideoModel:
+def full() -> VideoModel:
     """Zeroscope's networks at full size without values."""
-    from diffusers import AutoencoderKL, UNet3DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    widths = (128, 256, 512, 512)
-    with torch.device("meta"):
-        unet = UNet3DConditionModel()
-        vae = AutoencoderKL(
-            block_out_channels=widths, layers_per_block=2, latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        )  # fmt: skip
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=_tiny.vocabulary, hidden_size=1024, intermediate_size=4096,
-                num_hidden_layers=23, num_attention_heads=16, hidden_act="gelu",
-            )
-        )  # fmt: skip
-    return VideoModel(
-        unet, vae, text, _tiny.tokenizer, _tiny.schedule, _tiny.provenance, torch.device("meta")
-    )
+    return bench_models.full("meta")
 
 
 def test_the_networks_have_the_published_size(full: VideoModel) -> None:

@@ -1,0 +1,217 @@
+"""Speed of CustomVideo: training, sampling, memory, and what each faster variant gains.
+
+`--plan` counts at full size without values and estimates the GPU hours of the suite: no GPU
+needed. Otherwise things are measured: full size on a GPU, small on a CPU. Each variant is timed in
+turn with the default in the same process, and what counts is their ratio. No variant is a default.
+"""
+
+import argparse
+import os
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.parameters import projections
+from customstudio.evaluation.devices import resolve
+from customstudio.generation.bench_models import (
+    FULL,
+    OPTIONS,
+    SMALL,
+    Size,
+    decoding,
+    flops,
+    full,
+    sampling,
+    small,
+    training,
+)
+from customstudio.suites.load import load_suite
+
+RATE = 300.0
+"""TFLOP/s that a plan assumes: a guess of what one H200 reaches in bfloat16."""
+PEAKS = {"H200": 989.0, "H100": 989.0}
+"""TFLOP/s of dense bfloat16, from NVIDIA's data sheets (SXM)."""
+VARIANTS = ("bf16", "no-sdpa", "channels-last", "compile")
+
+
+def main() -> None:
+    """Count or measure, and print a Markdown table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m customstudio.generation.bench", description=__doc__
+    )
+    parser.add_argument("--plan", action="store_true", help="count at full size, without values")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--steps", type=int, default=5, help="steps a measurement, after one more")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements of each thing")
+    parser.add_argument("--variants", default=",".join(VARIANTS), help="separated by commas")
+    parser.add_argument("--batches", default="1,2,4", help="videos at once")
+    parser.add_argument("--rate", type=float, default=RATE, help="TFLOP/s that a plan assumes")
+    options = parser.parse_args()
+    cores = len(os.sched_getaffinity(0))
+    print(f"{platform.machine()}, {cores} cores, torch {torch.__version__}\n")
+    print("| what | figure | details |\n|---|---|---|", flush=True)
+    if options.plan:
+        plan(options.rate)
+        return
+    device = resolve(options.device)
+    size, model = (SMALL, small(device)) if device == "cpu" else (FULL, full(device))
+    _speed(model, size, options.steps, options.rounds, options.batches)
+    for name in filter(None, options.variants.split(",")):
+        _compare(name, model, size, options.steps, options.rounds)
+
+
+def plan(rate: float) -> None:
+    """What the whole suite costs: operations counted on the meta device, at an assumed rate."""
+    model = full("meta")
+    suite = load_suite("customstudio")
+    trained = projections(model.unet, OPTIONS.train, OPTIONS.layers).values()
+    parts = {"UNet": model.unet, "VAE": model.vae, "text encoder": model.text_encoder}
+    counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+    text = ", ".join(f"{name} {count / 1e6:,.1f} M" for name, count in counts.items())
+    text += " (with a vocabulary of bytes)"
+    _row("parameters", f"{sum(p.numel() for p in trained):,} train", text)
+    with training(model, FULL) as step:
+        step_flops = flops(step) / 1e12
+    _row("training step", f"{step_flops:.2f} TFLOP", "2 pictures and 2 class images, 576x320")
+    guided = flops(sampling(model, FULL, 1)) / 1e12
+    _row("sampling step", f"{guided:.2f} TFLOP", "one video, guided, 24 frames, 576x320")
+    decode = flops(decoding(model, FULL)) / 1e12
+    _row("decoding a video", f"{decode:.2f} TFLOP", "VAE, 24 frames")
+    image = flops(sampling(model, FULL, 1, frames=1)) / 1e12
+    video = OPTIONS.sampling_steps * guided + decode
+    subjects = {s for job in suite.jobs for s in job.subjects}
+    images = len(subjects) * OPTIONS.class_images
+    totals = {
+        f"fitting {len(suite.pairs)} pairs": len(suite.pairs) * OPTIONS.steps * step_flops,
+        f"{len(suite.jobs):,} videos": len(suite.jobs) * video,
+        f"{images:,} class images": images * (OPTIONS.sampling_steps * image + decode / 24),
+    }
+    for name, tflop in totals.items():
+        _row(name, f"{tflop / rate / 3600:.2f} h", f"{tflop / 1000:,.0f} PFLOP at {rate:g} TFLOP/s")
+    hours = sum(totals.values()) / rate / 3600
+    _row("in all", f"{hours:.1f} h", "arithmetic: what a GPU really reaches is not known here")
+
+
+def _speed(model: VideoModel, size: Size, steps: int, rounds: int, batches: str) -> None:
+    with training(model, size) as step:
+        count = flops(step)
+        seconds = statistics.median(_timed(step, steps, model) for _ in range(rounds))
+    details = f"{seconds:.3f} s a step, {_rate(count, seconds)}, {_memory(model)}"
+    _row("500 training steps", f"{500 * seconds:.0f} s", details)
+    decode = statistics.median(_timed(decoding(model, size), 1, model) for _ in range(rounds))
+    for batch in map(int, batches.split(",")):
+        work = sampling(model, size, batch)
+        count = flops(work)
+        seconds = statistics.median(_timed(work, steps, model) for _ in range(rounds))
+        details = f"{seconds:.3f} s a step, {_rate(count, seconds)}, {_memory(model)}"
+        shape = f"{size.frames} frames {size.width}x{size.height}"
+        _row(
+            f"a video, {batch} at once",
+            f"{50 * seconds / batch + decode:.2f} s",
+            f"50 steps, {shape}; {details}",
+        )
+
+
+def _compare(name: str, model: VideoModel, size: Size, steps: int, rounds: int) -> None:
+    """A variant against the default, in turn: default's time over the variant's."""
+    for what in ("training", "sampling"):
+        ratios = []
+        for _ in range(rounds):
+            default = _one(what, model, size, steps)
+            with variant(name, model):
+                ratios.append(default / _one(what, model, size, steps))
+        spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+        _row(f"{what}, {name}", f"{statistics.median(ratios):.2f} times as fast", spread)
+
+
+def _one(what: str, model: VideoModel, size: Size, steps: int) -> float:
+    with ExitStack() as stack:
+        if what == "training":
+            return _timed(stack.enter_context(training(model, size)), steps, model)
+        return _timed(sampling(model, size, 1), steps, model)
+
+
+@contextmanager
+def variant(name: str, model: VideoModel) -> Iterator[None]:
+    """The model in one variant, and back.
+
+    `no-sdpa` is the other way round: diffusers uses torch's fused attention by default.
+    """
+    from diffusers.models.attention_processor import AttnProcessor
+
+    unet, autocast, processors = model.unet, model.autocast, dict(model.unet.attn_processors)
+    try:
+        if name == "bf16":
+            model.autocast = True
+        elif name == "no-sdpa":
+            unet.set_attn_processor(AttnProcessor())
+        elif name == "channels-last":
+            _layout(unet, (torch.channels_last, torch.channels_last_3d))
+        elif name == "compile":
+            unet.compile()
+        else:
+            raise SystemExit(f"unknown variant {name!r}; known: {', '.join(VARIANTS)}")
+        yield
+    finally:
+        model.autocast = autocast
+        unet.set_attn_processor(processors)
+        _layout(unet, (torch.contiguous_format, torch.contiguous_format))
+        unet._compiled_call_impl = None
+
+
+def _layout(
+    unet: torch.nn.Module, formats: tuple[torch.memory_format, torch.memory_format]
+) -> None:
+    """Weights of convolutions over pictures and over videos, in a memory format each."""
+    for parameter in unet.parameters():
+        if parameter.dim() in (4, 5):
+            parameter.data = parameter.data.contiguous(memory_format=formats[parameter.dim() - 4])
+
+
+def _timed(work: Callable[[], None], steps: int, model: VideoModel) -> float:
+    """Seconds of one call, the mean of some after a first that does not count."""
+    work()
+    _wait(model)
+    start = time.perf_counter()
+    for _ in range(steps):
+        work()
+    _wait(model)
+    return (time.perf_counter() - start) / steps
+
+
+def _wait(model: VideoModel) -> None:
+    if model.device.type == "cuda":
+        torch.cuda.synchronize(model.device)
+
+
+def _rate(count: int, seconds: float) -> str:
+    rate = count / seconds / 1e12
+    text = f"{count / 1e9:,.2f} GFLOP a step, {rate * 1000:,.2f} GFLOP/s"
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name()
+        peak = next((value for key, value in PEAKS.items() if key in name), None)
+        text += f" ({100 * rate / peak:.0f} % of bfloat16's peak)" if peak else f" on {name}"
+    return text
+
+
+def _memory(model: VideoModel) -> str:
+    if model.device.type == "cuda":
+        peak = torch.cuda.max_memory_allocated(model.device) / 1e9
+        torch.cuda.reset_peak_memory_stats(model.device)
+        return f"{peak:.1f} GB at most"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    return f"process {peak:.1f} GB at most"
+
+
+def _row(what: str, figure: str, details: str) -> None:
+    print(f"| {what} | {figure} | {details} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

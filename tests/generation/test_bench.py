@@ -1,0 +1,88 @@
+"""The benchmark of generation: its counts at full size, and variants that leave nothing behind."""
+
+import sys
+
+import pytest
+import torch
+
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.trial import base_state
+from customstudio.generation import bench
+from customstudio.generation.bench_models import SMALL, flops, sampling
+from tests.baselines.conftest import _tiny, model  # noqa: F401
+
+torch.set_num_threads(1)
+
+
+def test_the_plan_counts_at_full_size(capsys: pytest.CaptureFixture[str]) -> None:
+    bench.plan(300.0)
+    rows = {}
+    for line in capsys.readouterr().out.splitlines():
+        what, figure, details = (part.strip() for part in line.strip("|").split("|"))
+        rows[what] = (figure, details)
+    assert rows["parameters"][0] == "50,864,128 train"
+    assert "UNet 1,411.2 M, VAE 83.7 M" in rows["parameters"][1]
+    step, guided, decode = (
+        float(rows[name][0].split()[0])
+        for name in ("training step", "sampling step", "decoding a video")
+    )
+    # Counted part by part: UNet 7.42, VAE 4 x 0.78 (the text encoder is the rest); 42.8; 24 x 1.76.
+    assert 7.42 + 4 * 0.78 < step == pytest.approx(7.42 + 4 * 0.78, rel=0.05)
+    assert guided == pytest.approx(42.8, abs=0.05)
+    assert decode == pytest.approx(24 * 1.76, rel=0.01)
+    videos = 2720 * (50 * guided + decode) / 300 / 3600
+    assert rows["2,720 videos"][0] == f"{videos:.2f} h"
+    assert float(rows["in all"][0].split()[0]) < 8
+
+
+def test_operations_are_counted() -> None:
+    a, b = torch.ones(3, 5), torch.ones(5, 7)
+    assert flops(lambda: torch.mm(a, b)) == 2 * 3 * 5 * 7
+
+
+@pytest.mark.parametrize(
+    ("name", "off"), [("bf16", 0.05), ("no-sdpa", 1e-4), ("channels-last", 1e-4)]
+)
+def test_a_variant_changes_little_and_is_undone(
+    model: VideoModel,  # noqa: F811
+    name: str,
+    off: float,
+) -> None:
+    noise = torch.randn(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    text, t = model.encode_text(["a cat", "a dog"]).detach(), torch.tensor([10, 700])
+
+    def predict() -> torch.Tensor:
+        with torch.no_grad():
+            return model.predict(noise, t, text)
+
+    state, before = base_state(model), predict()
+    with bench.variant(name, model):
+        inside = predict()
+    assert (inside - before).abs().max() <= off * before.abs().max()
+    if name != "channels-last":
+        assert not torch.equal(inside, before)
+    assert torch.equal(predict(), before)
+    after = base_state(model)
+    assert all(torch.equal(after[key], state[key]) for key in state)
+    assert all(p.is_contiguous() for p in model.unet.parameters())
+    assert not model.autocast
+
+
+def test_it_measures_the_small_size_on_a_cpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--device", "cpu", "--steps", "1", "--rounds", "1"]
+    arguments += ["--variants", "no-sdpa", "--batches", "1,2"]
+    monkeypatch.setattr(sys, "argv", ["bench", *arguments])
+    bench.main()
+    out = capsys.readouterr().out
+    for what in ("500 training steps", "a video, 2 at once", "sampling, no-sdpa"):
+        assert f"| {what} |" in out
+    assert "times as fast" in out
+
+
+def test_several_videos_cost_several_times_the_operations(
+    model: VideoModel,  # noqa: F811
+) -> None:
+    one, two = (flops(sampling(model, SMALL, batch)) for batch in (1, 2))
+    assert two == 2 * one > 0
