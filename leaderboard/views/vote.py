@@ -24,6 +24,10 @@ NONE = (
 )
 
 
+WIDTH = 740
+"""Pixels of the rater's part: two clips, and all below them, fit a window."""
+
+
 def page() -> None:
     """A rater's comparisons where the address has a code; else how to vote, and the results."""
     folders = rounds(state().store.root)
@@ -34,8 +38,13 @@ def page() -> None:
     folder = _chosen(folders)
     code = st.query_params.get("rater", "")
     rater = folder.rater_of(code) if code else None
-    vote(folder, code)
-    if rater is None or Booth(folder, rater).next() is None:
+    voting = rater is not None and Booth(folder, rater).next() is not None
+    if not voting:
+        st.title("Vote", anchor=False)
+        st.text(folder.study.title)
+    with st.container(width=WIDTH):
+        vote(folder, code, titled=False)
+    if not voting:
         _results(folder)
     else:
         st.caption("The results of all votes are shown when your list is done.")
@@ -70,14 +79,14 @@ def _results(folder: Folder) -> None:
         st.text(fact)
     names = list(found.questions)
     asked: Question | None = st.segmented_control(
-        "Question", names, default=names[-1], format_func=TITLES.__getitem__, key="question"
+        "Question", names, default=names[-1], format_func=TITLES.__getitem__, key="results"
     )
     _question(asked or names[-1], found.questions[asked or names[-1]])
     with st.expander("How this is computed"):
         st.text(HOW)
-    left, middle, _ = st.columns([1, 1, 2])
-    left.download_button("Votes (CSV)", as_csv(folder), "votes.csv", "text/csv")
-    middle.download_button("Tables (Markdown)", as_markdown(found), "votes.md", "text/markdown")
+    with st.container(horizontal=True):
+        st.download_button("Votes (CSV)", as_csv(folder), "votes.csv", "text/csv")
+        st.download_button("Tables (Markdown)", as_markdown(found), "votes.md", "text/markdown")
 
 
 @st.cache_resource(show_spinner="Counting the votes", max_entries=16)
@@ -122,7 +131,9 @@ def _chart(results: Results, colours: Mode) -> alt.LayerChart:
     whole = alt.layer(
         base.mark_rule(strokeWidth=2, color=mark).encode(x="low:Q", x2="high:Q", y=y),
         base.mark_point(size=70, filled=True, color=mark, opacity=1).encode(
-            x=alt.X("points:Q", title="points, with 95% over raters"), y=y, tooltip=tips
+            x=alt.X("points:Q", title="points, with 95% over raters", axis=alt.Axis(tickCount=7)),
+            y=y,
+            tooltip=tips,
         ),
     )
     themes: alt.LayerChart = themed(whole, colours)

@@ -28,7 +28,7 @@ _STYLE = """<style>
 .st-key-prompt [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
 .st-key-answers > div { flex: 1 1 9rem; }
 .st-key-answers .stButton, .st-key-answers .stTooltipIcon, .st-key-answers button { width: 100%; }
-.st-key-question p { font-size: 1.3rem; font-weight: 600; line-height: 1.3; }
+.st-key-asked p { font-size: 1.3rem; font-weight: 600; line-height: 1.3; }
 </style>"""
 HOW = (
     "You will see two videos side by side that should show the same text with the same subjects. "
@@ -39,28 +39,38 @@ HOW = (
 )
 
 
-def vote(folder: Folder, code: str) -> None:
-    """The rater's page, from a code to the last comparison."""
+def vote(folder: Folder, code: str, *, titled: bool = True) -> None:
+    """The rater's page, from a code to the last comparison.
+
+    Args:
+        titled: show the study's title wherever no comparison is shown.
+    """
     st.html(_STYLE)
+    title = folder.study.title if titled else ""
     rater = folder.rater_of(code) if code else None
     if rater is None:
-        st.title(folder.study.title, anchor=False)
+        _heading(title)
         _ask_for_code(wrong=bool(code))
         return
     booth = Booth(folder, rater)
     slot = booth.next()
     if slot is None:
-        st.title(folder.study.title, anchor=False)
+        _heading(title)
         st.success("All done. Thank you for every answer.", icon=":material/check:")
         return
     if not st.session_state.get("vote_begun") and slot.number == 0:
-        st.title(folder.study.title, anchor=False)
+        _heading(title)
         st.markdown(HOW)
         st.button("Begin", type="primary", shortcut="Enter", on_click=_begin)
         return
     place = f"Comparison {slot.number + 1} of {len(booth.slots)}"
     st.progress(slot.number / len(booth.slots), text=place)
     _questions(booth, slot, _show(folder, slot))
+
+
+def _heading(title: str) -> None:
+    if title:
+        st.title(title, anchor=False)
 
 
 def _ask_for_code(*, wrong: bool) -> None:
@@ -118,7 +128,7 @@ def _questions(booth: Booth, slot: Slot, seconds: float) -> None:
 def _buttons(booth: Booth, answers: dict[Question, Answer], ticket: str, *, waiting: bool) -> None:
     asked = booth.folder.study.questions
     question = asked[min(len(answers), len(asked) - 1)]
-    with st.container(key="question"):
+    with st.container(key="asked"):
         st.markdown(QUESTIONS[question])
     with st.container(horizontal=True, gap="small", key="answers"):
         for answer, (words, key) in ANSWERS.items():

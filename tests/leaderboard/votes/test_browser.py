@@ -69,7 +69,7 @@ def page() -> Iterator[Any]:
 def press(page: Any, question: str, number: int, key: str) -> None:
     """Answer a question of a comparison by its key, as soon as the buttons are awake."""
     page.get_by_text(f"Comparison {number} of").wait_for()
-    page.locator(".st-key-question").get_by_text(question).wait_for()
+    page.locator(".st-key-asked").get_by_text(question).wait_for()
     page.locator(".st-key-answers button:not([disabled])").first.wait_for()
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
     page.keyboard.press(key)
