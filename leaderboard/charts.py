@@ -171,8 +171,8 @@ def heat_map(compared: Compared, names: Mapping[str, str], key: KeyInfo, mode: M
     most = max(data["difference"].abs().max(), 1e-9)
     worse, same, better = DIVERGING[mode]
     ends = [better, same, worse] if key.better == "lower" else [worse, same, better]
-    colour = alt.Color("difference:Q", legend=None,
-                       scale=alt.Scale(domain=[-most, 0, most], range=ends))  # fmt: skip
+    scale = alt.Scale(domain=[-most, 0, most], range=ends, interpolate="rgb")
+    colour = alt.Color("difference:Q", legend=None, scale=scale)
     axis = alt.Axis(labelAngle=0, labelLimit=110)
     base = alt.Chart(data).encode(
         x=alt.X("column:N", sort=order, title="minus", axis=axis),

@@ -16,7 +16,7 @@ from customstudio.report.text import ARROWS, in_words, number
 from customstudio.submissions.entries import Listed
 from customstudio.suites.schema import Job, Suite
 
-HEIGHT = 330
+HEIGHT = 320
 
 
 def page() -> None:
