@@ -1,6 +1,7 @@
 """Votes: a ticket counts once, nothing is changed afterwards, and a version tells of each."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,25 @@ def test_a_ticket_counts_once(votes: Votes) -> None:
     assert votes.all() == first
     assert votes.used("a1" * 16)
     assert not votes.used("b1" * 16)
+
+
+def test_many_at_once(votes: Votes) -> None:
+    """Sixteen send the same ticket, and each one of their own."""
+
+    def send(number: int) -> tuple[bool, bool]:
+        own = vote(ticket=f"{number:016x}", rater=f"{number:016x}")
+        return votes.add(own), votes.add(
+            vote(rater=f"{number:016x}"), vote(rater=f"{number:016x}", question="overall")
+        )
+
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(send, range(16)))
+    assert all(own for own, _ in results)
+    assert sum(shared for _, shared in results) == 1
+    stored = votes.all()
+    assert len(stored) == 18
+    assert len({(one.ticket, one.question) for one in stored}) == 18
+    assert len({one.rater for one in stored if one.ticket == "a1" * 16}) == 1
 
 
 def test_boards_apart_and_in_order(votes: Votes) -> None:
