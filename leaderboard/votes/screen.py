@@ -9,7 +9,7 @@ from customstudio.errors import UserError
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import side_by_side
 from customstudio.leaderboard.votes.plan import Slot
-from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, Folder
+from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, STUDY, Folder
 from customstudio.submissions.votes import Answer, Question
 
 ANSWERS: dict[Answer, tuple[str, str]] = {
@@ -190,7 +190,15 @@ def _composite(root: str, rater: int, number: int) -> tuple[Path, float]:
     return target, max(left.seconds, right.seconds)
 
 
-@st.cache_resource(show_spinner=False, max_entries=32)
 def open_folder(root: str) -> Folder:
-    """A study, read once: its plan never changes."""
+    """A study, read once: its plan never changes; another one in its place is another study."""
+    try:
+        written = (Path(root) / STUDY).stat().st_mtime_ns
+    except OSError:
+        written = 0  # opening it says what is wrong
+    return _open(root, written)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _open(root: str, written: int) -> Folder:
     return Folder(Path(root))

@@ -10,9 +10,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from customstudio.cli.main import app
@@ -290,3 +292,15 @@ def test_a_broken_video_is_named(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         make_study(tmp_path / "study", from_folder(videos), SMALL)
     assert str(caught.value).count("grey/") == 4
+
+
+def test_commands_of_the_docs() -> None:
+    """Every command that docs/studies.md prints is one, with options that it has."""
+    lines = (ROOT / "docs" / "studies.md").read_text().splitlines()
+    commands = [line.split()[1:] for line in lines if line.startswith("customstudio study ")]
+    assert {words[1] for words in commands} == {"init", "serve", "report"}
+    for words in commands:
+        command: Any = get_command(app)
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context("study", words)
