@@ -7,6 +7,7 @@ from customstudio.baselines.bases.spec import BaseSpec
 from customstudio.baselines.card import Card
 from customstudio.baselines.options import Options
 from customstudio.baselines.plugins import Origin, find_plugins, load_plugin, origin_of
+from customstudio.baselines.presets import PRESETS
 from customstudio.errors import UserError, did_you_mean
 
 METHODS = (
@@ -80,14 +81,21 @@ def card(name: str) -> Card:
     return declared
 
 
-def defaults(name: str) -> Options:
-    """A method's options with their defaults.
+def defaults(name: str, base: str | None = None) -> Options:
+    """A method's options with their defaults, those of an embedded base where it has a preset.
 
     Raises:
         UserError: there is no such method.
     """
     options: Options = method(name).DEFAULTS
-    return options
+    preset = PRESETS.get(base or "", {}).get(name, {})
+    return type(options).model_validate({**options.model_dump(), **preset})
+
+
+def twin(name: str) -> str | None:
+    """The embedded base model of the same classes as another."""
+    specs = [base(known) for known in BASES]
+    return next((spec.id for spec in specs if spec.twin_of == name), None)
 
 
 def base(name: str) -> BaseSpec:

@@ -60,8 +60,11 @@ def override(options: Some, changes: Sequence[str]) -> Some:
         ) from None
 
 
-def variant(method: str, options: Options) -> str:
+def variant(method: str, options: Options, defaults: Options | None = None) -> str:
     """The name of a method with these options: only what differs from the defaults is named.
+
+    Args:
+        defaults: those of the base model in use; None: the method's own.
 
     >>> class Ours(Options):
     ...     alpha: float = 0.2
@@ -69,10 +72,11 @@ def variant(method: str, options: Options) -> str:
     >>> variant("m", Ours()), variant("m", Ours(alpha=0.01, levels=(2, 3)))
     ('m', 'm[alpha=0.01,levels=2+3]')
     """
+    own = defaults or type(options)()
     changed = [
         f"{name}={_text(getattr(options, name))}"
-        for name, field in type(options).model_fields.items()
-        if getattr(options, name) != field.default
+        for name in type(options).model_fields
+        if getattr(options, name) != getattr(own, name)
     ]
     return f"{method}[{','.join(changed)}]" if changed else method
 

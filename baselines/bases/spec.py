@@ -17,6 +17,8 @@ class BaseFile(Record):
     """10^6 bytes; None: small."""
     weights: bool = False
     """Its SHA-256 is recorded with every run."""
+    sha256: str | None = None
+    """Of a file that comes with the package."""
 
 
 class BaseSpec(Record):
@@ -35,6 +37,10 @@ class BaseSpec(Record):
     files: tuple[BaseFile, ...]
     size_from: str
     """Where the sizes of the files come from."""
+    embedded: bool = False
+    """Its files come with the package; trained on the mini world."""
+    twin_of: str | None = None
+    """The base model whose classes an embedded one has, at small width."""
 
     @property
     def gigabytes(self) -> float:
@@ -42,7 +48,7 @@ class BaseSpec(Record):
         return sum(file.megabytes or 0.0 for file in self.files) / 1000
 
 
-Status = Literal["published revision", "unrecorded", "random"]
+Status = Literal["published revision", "unrecorded", "random", "embedded"]
 
 
 class Provenance(Record):

@@ -9,6 +9,9 @@ from customstudio.errors import UserError
 from customstudio.weights.hashes import Hashes
 from customstudio.weights.store import RANDOM_MARK, default_directory
 
+EMBEDDED = Path(__file__).parent / "mini"
+"""Folder of the models that come with the package."""
+
 
 @dataclass(frozen=True)
 class BaseFolder:
@@ -27,6 +30,8 @@ class BaseFolder:
         status: Status = "unrecorded"
         if (self.folder / RANDOM_MARK).exists():
             status = "random"
+        elif self.spec.embedded and self._as_shipped(digests):
+            status = "embedded"
         elif revision is not None and revision == self.spec.revision:
             status = "published revision"
         return Provenance(
@@ -37,16 +42,20 @@ class BaseFolder:
             sha256=digests,
         )
 
+    def _as_shipped(self, digests: dict[str, str]) -> bool:
+        shipped = {f.names[0]: f.sha256 for f in self.spec.files if f.weights}
+        return digests == shipped
+
 
 def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFolder]:
-    """Find base models, in `<weights>/<id>` or, for a single one, in a folder given by name.
+    """Find base models, in `<weights>/<id>` (embedded ones: in the package), or in a folder.
 
     Raises:
         UserError: files are missing: all of them, with sizes, licences and the commands.
     """
     found, missing, commands = [], [], []
     for spec in specs:
-        place = default_directory() / spec.id if folder is None else folder
+        place = folder or (EMBEDDED if spec.embedded else default_directory()) / spec.id
         names = [_first(place, file.names) for file in spec.files]
         absent = [f for f, name in zip(spec.files, names, strict=True) if name is None]
         if absent:

@@ -1,5 +1,6 @@
 """`customstudio generate`."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,7 +74,7 @@ def generate(
     request = Request(
         suite=chosen,
         method=method,
-        out=out or _default_out(chosen.name, method, set_ or []),
+        out=out or Path(),
         changes=tuple(set_ or ()),
         pairs=None if wanted is None else tuple(wanted),
         shard=parse_shard(shard),
@@ -87,6 +88,8 @@ def generate(
         batch=batch,
         keep_weights=keep_weights,
     )
+    if out is None:
+        request = replace(request, out=default_out(request))
     warn_of_clash(method)
     if dry_run:
         _print_plan(request)
@@ -125,6 +128,7 @@ def _print_plan(request: "Request") -> None:
     plan = make_plan(request.suite, left, settings, video)
     lines = [
         f"{request.method} on suite {request.suite.name} ({request.suite.label})",
+        f"  base model:   {request.base_id}",
         f"  out:          {request.out}",
         f"  pairs:        {plan.pairs}",
         f"  videos:       {plan.videos:,} to make, {plan.done:,} there; "
@@ -155,10 +159,10 @@ def _print_outcome(outcome: "Outcome", out: Path) -> None:
         raise typer.Exit(1)
 
 
-def _default_out(suite: str, method: str, changes: list[str]) -> Path:
+def default_out(request: "Request") -> Path:
     """A folder for each variant, by its name."""
-    from customstudio.baselines import catalog
     from customstudio.baselines.options import override, variant
 
-    name = variant(method, override(catalog.defaults(method), changes))
-    return Path("videos") / suite / name.replace("/", "-")
+    options = override(request.defaults, request.changes)
+    name = variant(request.method, options, request.defaults)
+    return Path("videos") / request.suite.name / name.replace("/", "-")

@@ -7,6 +7,7 @@ import typer
 
 from customstudio.cli import (
     anchors,
+    baselines,
     board,
     data,
     demo,
@@ -39,6 +40,7 @@ app.add_typer(metrics.app, name="metrics")
 app.add_typer(mini.app, name="mini")
 app.add_typer(methods.app, name="methods")
 app.command()(generate.generate)
+app.add_typer(baselines.app, name="baselines")
 app.command()(evaluate.evaluate)
 app.command()(runs.merge)
 app.command()(runs.rescore)

@@ -47,9 +47,21 @@ class Request:
 
     @property
     def base_id(self) -> str:
-        """The base model in use; `none` where the method needs no network."""
+        """The base model in use; `none` where the method needs no network.
+
+        The embedded suite is made with the method's embedded base, unless another is named: its
+        videos are 64 pixels wide.
+        """
         own = catalog.card(self.method).base
-        return own if own == "none" or self.base is None else self.base
+        if own == "none":
+            return own
+        twin = catalog.twin(own) if self.suite.name == "mini" else None
+        return self.base or twin or own
+
+    @property
+    def defaults(self) -> Options:
+        """The method's options on that base, before any change."""
+        return catalog.defaults(self.method, self.base_id)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
         UserError: an unknown method, option or pair, or a suite without jobs.
     """
     require_jobs(request.suite)
-    options = override(catalog.defaults(request.method), request.changes)
+    options = override(request.defaults, request.changes)
     base = request.base_id
     video = request.suite.video or (catalog.base(base).video if base != "none" else None)
     if video is None:
@@ -121,7 +133,7 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         references = masks.segmented(references, [*subjects], located, resolve(request.device))
     tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
     settings = Settings(
-        name=variant(request.method, options),
+        name=variant(request.method, options, request.defaults),
         method=request.method,
         options=options.model_dump(),
         suite=request.suite.name,

@@ -2,6 +2,7 @@
 
 import gzip
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -97,13 +98,16 @@ def prefixed(words: Words, rng: np.random.Generator) -> str:
     return words.text(str(rng.choice(_PREFIXES)) if words.classes else "")
 
 
-def merges() -> list[tuple[str, str]]:
+def merges(more: Sequence[str] = ()) -> list[tuple[str, str]]:
     """Byte pairs, in order, that make one token of each word of the world's grammar.
+
+    Args:
+        more: sentences whose words become tokens, too.
 
     Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units", ACL 2016,
     arXiv:1508.07909, algorithm 1; equal counts in alphabetical order.
     """
-    sentences = [*CLASSES, *ACTIONS, *PLACES, *LIGHT_NAMES, *_PREFIXES, _MORE]
+    sentences = [*CLASSES, *ACTIONS, *PLACES, *LIGHT_NAMES, *_PREFIXES, _MORE, *more]
     words = sorted(set(" ".join(sentences).split()))
     spelled = [[*word[:-1], f"{word[-1]}</w>"] for word in words]
     found: list[tuple[str, str]] = []

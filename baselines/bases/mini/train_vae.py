@@ -1,0 +1,92 @@
+"""Train the mini VAE: `AutoencoderKL`, four pixels a latent, twelve channels.
+
+`python -m customstudio.baselines.bases.mini.train_vae --out DIR` goes on where it stopped. L1 and
+squared error of the pixels and a light pull to the unit normal, as in Rombach et al.,
+"High-Resolution Image Synthesis with Latent Diffusion Models", CVPR 2022, arXiv:2112.10752, without
+its perceptual and adversarial terms, which need networks of their own. Twelve channels, where
+zeroscope has four: a face is six pixels wide here, and a patch of 4 x 4 pixels is full of edges.
+"""
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from customstudio.baselines.bases.mini.linear_start import components, start
+from customstudio.mini.training import Loop
+from customstudio.mini.training_data import Pictures, default_cache, pictures
+
+STEPS, BATCH, KL = 900, 20, 1e-8
+CUT_OUT = 0.25
+"""Part of the pictures that lose their place, as references do without their background."""
+
+
+def network() -> Any:
+    """Untrained: 64 pixels become 16 x 16 latents."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=(16, 32, 64), layers_per_block=1, norm_num_groups=1, latent_channels=12,
+        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+        sample_size=64,
+    )  # fmt: skip
+
+
+def batch(data: Pictures, step: int, count: int = BATCH) -> Float[Tensor, "batch 3 size size"]:
+    """The pictures of a step in [-1, 1]: mirrored, darker or lighter; some on one plain colour."""
+    rng = np.random.default_rng([31, step])
+    rows = rng.integers(len(data.images), size=count)
+    images = data.images[rows].astype(np.float32) * rng.uniform(0.6, 1.0, (count, 1, 1, 1))
+    for image, labels in zip(images, data.labels[rows], strict=True):
+        if rng.random() < CUT_OUT:
+            image[labels == 0] = 255 if rng.random() < 0.7 else rng.integers(256, size=3)
+    mirrored = rng.random(count) < 0.5
+    images[mirrored] = images[mirrored, :, ::-1]
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def losses(vae: Any, data: Pictures, step: int) -> dict[str, Tensor]:
+    """Reconstruction and prior of one step."""
+    torch.manual_seed(step)
+    images = batch(data, step)
+    posterior = vae.encode(images).latent_dist
+    error = vae.decode(posterior.sample()).sample - images
+    return {
+        "absolute": error.abs().mean(),
+        "square": error.square().mean(),
+        "prior": KL * posterior.kl().mean(),
+    }
+
+
+def latent_scale(vae: Any, data: Pictures) -> float:
+    """What makes latents of unit standard deviation: the `scaling_factor` of diffusers."""
+    with torch.no_grad():
+        latents = vae.encode(batch(data, STEPS, 256)).latent_dist.mean
+    return float(1 / latents.std())
+
+
+def main() -> None:
+    """Train, and write a diffusers folder."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=default_cache())
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    data = pictures(arguments.cache, workers=arguments.threads)
+    torch.manual_seed(0)
+    vae = network()
+    start(vae, components(batch(data, STEPS + 1, 600)))
+    Loop(arguments.out, STEPS, rate=8e-4, decay=0.01).run(vae, partial(losses, vae, data))
+    vae.register_to_config(scaling_factor=latent_scale(vae, data))
+    vae.save_pretrained(arguments.out / "vae")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""What a method's settings become on an embedded base model; names only, nothing heavy is loaded.
+
+The papers' settings are of networks a thousand times as large, on maps five times as wide: on a
+mini base their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a
+run's recorded options; a method keeps its name, since its base model is recorded beside it.
+"""
+
+from typing import Any
+
+_SAMPLING: dict[str, Any] = {"sampling_steps": 20, "guidance": 4.0}
+_FIT: dict[str, Any] = {
+    **_SAMPLING,
+    "steps": 150,
+    "class_images": 24,
+    "class_images_by": "class",
+}
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "mini-zeroscope": {
+        "untuned": _SAMPLING,
+        "customvideo": {**_FIT, "rate": 1e-3, "levels": (2,)},
+        "custom_diffusion": {**_FIT, "rate": 1e-3},
+        "dreambooth": {**_FIT, "rate": 1e-3},
+        "lora": {**_FIT, "rate": 1e-3},
+        "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
+    }
+}
+"""Base -> method -> options that differ from the method's own defaults."""
+
+ABLATIONS = {
+    "customvideo": (
+        ("remove_background=false",),
+        ("compose=single",),
+        ("compose=both",),
+        ("positive=false",),
+        ("negative=false",),
+        ("alpha=1",),
+        ("alpha=0.01",),
+        ("eta=-1e-5",),
+    )
+}
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3)."""

@@ -1,0 +1,105 @@
+"""Make, score and compare many methods on one suite; each step goes on where it stopped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from customstudio.baselines import catalog
+from customstudio.baselines.options import override, variant
+from customstudio.baselines.presets import ABLATIONS
+from customstudio.errors import UserError
+from customstudio.evaluation.api import evaluate
+from customstudio.evaluation.bundle import Run
+from customstudio.evaluation.runner import Progress as Evaluation
+from customstudio.generation.prepare import Request, prepare
+from customstudio.generation.runner import Progress, run
+
+FLOOR = "untuned"
+"""What every other method is compared with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table to be: a method, and what differs from its defaults."""
+
+    method: str
+    changes: tuple[str, ...] = ()
+
+
+@dataclass
+class Regenerated:
+    """What became of each row, by its name."""
+
+    runs: dict[str, Run] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    """Row -> why it has no run."""
+
+
+def rows(methods: Sequence[str] | None, *, ablations: bool) -> list[Row]:
+    """The methods, by default all built-in ones, each followed by its paper's ablations.
+
+    Raises:
+        UserError: an unknown method.
+    """
+    chosen = list(dict.fromkeys(methods or catalog.METHODS))
+    found = []
+    for name in chosen:
+        catalog.card(name)
+        found.append(Row(name))
+        if ablations:
+            found += [Row(name, changes) for changes in ABLATIONS.get(name, ())]
+    return found
+
+
+def requests(common: Request, wanted: Sequence[Row]) -> Iterator[tuple[str, Request]]:
+    """Name and request of each row; its videos go to `videos/NAME` in the folder of `common`."""
+    for row in wanted:
+        own = replace(common, method=row.method, changes=(*common.changes, *row.changes))
+        name = variant(row.method, override(own.defaults, own.changes), own.defaults)
+        yield name, replace(own, out=common.out / "videos" / name)
+
+
+def regenerate(
+    named: Sequence[tuple[str, Request]],
+    out: Path,
+    *,
+    protocol: str,
+    generation: Progress,
+    evaluation: Evaluation | None = None,
+) -> Regenerated:
+    """Make the videos of each row and score them; a row that fails does not end the rest.
+
+    Args:
+        named: rows, as `requests` gives them.
+        out: folder of `videos/NAME` and `runs/NAME`.
+        protocol: the protocol's id.
+        generation: told how far the making of videos is.
+        evaluation: told how far the scoring is.
+    """
+    found = Regenerated()
+    for name, request in named:
+        generation.note(f"{name}: on base {request.base_id}")
+        try:
+            outcome = run(prepare(request), generation)
+            if outcome.failures or outcome.busy:
+                pairs = [failure.pair for failure in outcome.failures] + outcome.busy
+                found.failures[name] = f"{len(pairs)} pairs were not made, {pairs[0]} the first"
+                continue
+            found.runs[name] = evaluate(
+                request.out,
+                suite=request.suite,
+                protocol=protocol,
+                out=out / "runs" / name,
+                method=name,
+                card=_card(request),
+                device=request.device,
+                progress=evaluation,
+            )
+        except UserError as error:
+            found.failures[name] = str(error)
+    return found
+
+
+def _card(request: Request) -> dict[str, str]:
+    card = catalog.card(request.method)
+    return {"title": card.title, "paper": card.paper, "base": request.base_id, "kind": card.kind}

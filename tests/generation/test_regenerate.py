@@ -1,0 +1,63 @@
+"""Many methods on one suite: made, scored, compared; one that fails does not end the rest."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from customstudio.baselines import catalog
+from customstudio.errors import UserError
+from customstudio.evaluation.compare import compare
+from customstudio.generation.contact_sheet import write_sheet
+from customstudio.generation.regenerate import Row, regenerate, requests, rows
+from customstudio.suites.references import find_references
+from customstudio.suites.schema import Suite
+from tests.baselines.conftest import _tiny, tiny_folder  # noqa: F401
+from tests.generation.test_generate import Silent, request_of, suite, videos  # noqa: F401
+
+
+def test_rows_are_the_catalogs_and_their_papers_ablations() -> None:
+    assert [row.method for row in rows(None, ablations=False)] == list(catalog.METHODS)
+    names = [row.changes for row in rows(["customvideo"], ablations=True)]
+    assert names[0] == ()
+    assert ("negative=false",) in names
+    with pytest.raises(UserError, match="unknown method"):
+        rows(["nothing"], ablations=False)
+
+
+def test_methods_are_made_scored_and_shown(
+    request_of: Any,  # noqa: F811
+    suite: Suite,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    common = replace(request_of(batch=4), out=tmp_path)
+    wanted = [Row("untuned"), Row("untuned", ("guidance=1",)), Row("customvideo", ("levels=1",))]
+    floor, variant, failing = requests(common, wanted)
+    static = next(requests(replace(common, changes=()), [Row("static_reference")]))
+    broken = (failing[0], replace(failing[1], base="zeroscope-576w", base_folder=tmp_path))
+    progress = Silent()
+    named = [floor, variant, broken, static]
+
+    def go() -> Any:
+        return regenerate(named, tmp_path, protocol="mini-v1", generation=progress)
+
+    found = go()
+    assert list(found.runs) == [floor[0], variant[0], "static_reference"]
+    assert "guidance=1" in variant[0]
+    assert "base weights are missing" in found.failures[failing[0]]
+    (difference,) = compare([found.runs[floor[0]].path, static[1].out.parents[1] / "runs" /
+                             "static_reference"], ["temporal_consistency"])  # fmt: skip
+    assert difference.difference is not None
+    assert difference.difference > 0  # a still video against noise
+    before = videos(tmp_path)
+    again = go()
+    assert videos(tmp_path) == before
+    assert list(again.runs) == list(found.runs)
+    sheet, folders = tmp_path / "sheet.png", {name: r.out for name, r in (floor, static)}
+    write_sheet(sheet, suite, suite.jobs[:2], find_references(suite, None), folders)
+    picture = np.asarray(Image.open(sheet))
+    assert picture.shape[1] > 2 * 3 * 96
+    assert picture.std() > 20
