@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from customstudio.client import Server
 from customstudio.metrics import catalog
 from customstudio.submissions import parquet
 from customstudio.submissions.archive import pack
-from customstudio.submissions.client import Server
 from customstudio.submissions.contents import Contents, sealed
 from customstudio.submissions.decoder import Decoder
 from customstudio.submissions.gate import check
@@ -98,7 +98,7 @@ def _send_all(address: str, made: list[tuple[Contents, Key]], store: Store) -> N
 
     def send(one: tuple[Contents, Key]) -> None:
         start = time.perf_counter()
-        assert Server(address).publish(*one).new
+        Server(address).publish(*one)  # one that waited too long asks again
         waits.append(time.perf_counter() - start)
 
     def everybody() -> None:

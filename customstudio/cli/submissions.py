@@ -126,8 +126,8 @@ def withdraw(
 
 def open_store(named: str | None) -> "Store":
     """The store in a folder; None: the default one."""
+    from customstudio.client import is_address
     from customstudio.errors import UserError
-    from customstudio.submissions.client import is_address
     from customstudio.submissions.store import Store, default_store
 
     if named and is_address(named):

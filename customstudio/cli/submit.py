@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from customstudio.submissions.client import Server
+    from customstudio.client import Server
     from customstudio.submissions.contents import Contents
     from customstudio.submissions.keys import Key
     from customstudio.submissions.schema import Verdict
@@ -69,7 +69,7 @@ def submit(
 
 def server_of(named: str | None) -> "Server | None":
     """The server that is named, or that `$CUSTOMSTUDIO_STORE` names; None for a folder."""
-    from customstudio.submissions.client import Server, is_address
+    from customstudio.client import Server, is_address
     from customstudio.submissions.place import STORE
 
     address = named or os.environ.get(STORE, "")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from customstudio.client import Server
 from customstudio.errors import Problems, UserError
 from customstudio.submissions import wire
 from customstudio.submissions.archive import MOST_BYTES, pack
 from customstudio.submissions.build import build
-from customstudio.submissions.client import Server
 from customstudio.submissions.contents import Contents
 from customstudio.submissions.events import signed
 from customstudio.submissions.gate import Checked
@@ -293,7 +293,7 @@ def test_the_commands(address: str, store: Store, tmp_path: Path, run: Path) -> 
 
 
 def test_no_torch() -> None:
-    program = "import sys; import customstudio.submissions.server, customstudio.submissions.client"
+    program = "import sys; import customstudio.submissions.server, customstudio.client"
     done = subprocess.run(
         [sys.executable, "-c", f"{program}; print('torch' in sys.modules)"],
         capture_output=True,
