@@ -168,13 +168,25 @@ def fill(root: Path, count: int) -> Store:
 
 
 def timed(run: Callable[[], Any], times: int = 5) -> str:
-    """Median and range of the seconds of a call that has been made once before."""
+    """Wall time and processor time of a call that has been made once before: medians, ranges."""
     run()
-    seconds = []
+    walls, works = [], []
     for _ in range(times):
-        start = time.perf_counter()
+        wall, work = time.perf_counter(), time.process_time()
         run()
-        seconds.append(time.perf_counter() - start)
+        walls.append(time.perf_counter() - wall)
+        works.append(time.process_time() - work)
+    return f"{_middle(walls)} | {_middle(works)}"
+
+
+def once(run: Callable[[], Any]) -> str:
+    """The same of one call."""
+    wall, work = time.perf_counter(), time.process_time()
+    run()
+    return f"{time.perf_counter() - wall:.2f} s | {time.process_time() - work:.2f} s"
+
+
+def _middle(seconds: list[float]) -> str:
     return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
 
 
@@ -199,26 +211,21 @@ def page(name: str, **parameters: Any) -> Callable[[], Any]:
 
 def measures(store: Store) -> Iterator[tuple[str, str]]:
     """What is timed, in words, and the result."""
-    ids = [one.entry.id for one in store.submissions()]
-    start = time.perf_counter()
-    page("board")()
-    yield "first look at the board, nothing cached", f"{time.perf_counter() - start:.2f} s"
+    entries = [one.entry for one in store.submissions()]
+    ids = [entry.id for entry in entries]
+    yield "first look at the board, nothing cached", once(page("board"))
     yield "first page of the board", timed(page("board"))
     yield "a filter and another order", timed(page("board", tuning="none", sort="dino_i"))
-    start = time.perf_counter()
-    derived.details(store, store.entry(ids[0]).entry)
-    yield "groups of one submission, once", f"{time.perf_counter() - start:.2f} s"
+    yield "groups of one submission, once", once(lambda: derived.details(store, entries[0]))
     yield "a method's page", timed(page("method", id=ids[0]))
-    for submission_id in ids[1:5]:
-        derived.details(store, store.entry(submission_id).entry)
-    start = time.perf_counter()
-    page("compare", id=ids[:5])()
-    yield "five methods compared for the first time", f"{time.perf_counter() - start:.2f} s"
+    for entry in entries[1:5]:
+        derived.details(store, entry)
+    yield "five methods compared for the first time", once(page("compare", id=ids[:5]))
     yield "the same comparison again", timed(page("compare", id=ids[:5]))
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    yield "peak memory of the process", f"{most:.0f} MiB"
+    yield "peak memory of the process", f"{most:.0f} MiB |"
     size = sum(path.stat().st_size for path in store.bundles.rglob("*") if path.is_file())
-    yield "size of the store's bundles", f"{size / 2**20:.0f} MiB"
+    yield "size of the store's bundles", f"{size / 2**20:.0f} MiB |"
 
 
 def main() -> None:

@@ -121,7 +121,7 @@ def radar(
         shape=alt.Shape("method:N", scale=shape_scale(order), title=None),
     )  # fmt: skip
     layers = [*_web(turn, x, y, mode), lines, dots]
-    return themed(alt.layer(*layers).properties(height=420), mode)
+    return themed(alt.layer(*layers).properties(width=360, height=360), mode)
 
 
 def _web(turn: Mapping[str, float], x: alt.X, y: alt.Y, mode: Mode) -> list[Any]:

@@ -81,7 +81,7 @@ def piece(template: str, **values: Any) -> Markup:
 @lru_cache(maxsize=1)
 def css() -> str:
     """The shared style sheet."""
-    return piece("board.css.j2")
+    return str(piece("board.css.j2"))  # plain text: no markup to which others are escaped
 
 
 @lru_cache(maxsize=1)

@@ -1,6 +1,7 @@
 """Choosing submissions: names are the submitters', so they only stand where nothing is markup."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -9,13 +10,16 @@ from customstudio.leaderboard.shell import State
 from customstudio.submissions.entries import Listed
 
 
-def label(listed: Listed, all_of_them: Iterable[Listed]) -> str:
-    """A name, with the beginning of the id where several share it."""
-    name = listed.entry.card.name
-    same = [one for one in all_of_them if one.entry.card.name == name]
-    past = " (withdrawn)" if listed.state.withdrawn else ""
-    past = past or (" (superseded)" if listed.state.superseded_by else "")
-    return f"{name} · {listed.entry.id[:8]}{past}" if len(same) > 1 or past else name
+def labels(listed: Sequence[Listed]) -> dict[str, str]:
+    """Id -> name, with the beginning of the id where several share it or it is past."""
+    names = Counter(one.entry.card.name for one in listed)
+    return {one.entry.id: _label(one, names[one.entry.card.name] > 1) for one in listed}
+
+
+def _label(listed: Listed, shared: bool) -> str:
+    state, entry = listed.state, listed.entry
+    past = " (withdrawn)" if state.withdrawn else " (superseded)" if state.superseded_by else ""
+    return f"{entry.card.name} · {entry.id[:8]}{past}" if shared or past else entry.card.name
 
 
 def one_submission(now: State, asked: str) -> Listed | None:
@@ -32,7 +36,7 @@ def one_submission(now: State, asked: str) -> Listed | None:
         "Submission",
         options,
         options.index(found.entry.id) if found else 0,
-        format_func=_labels(listed).__getitem__,
+        format_func=labels(listed).__getitem__,
         key="submission",
     )
     return now.by_id[chosen] if chosen else None
@@ -64,12 +68,8 @@ def some_submissions(
         title,
         list(current),
         wanted or list(current)[:first],
-        format_func=_labels(list(current.values())).__getitem__,
+        format_func=labels(list(current.values())).__getitem__,
         max_selections=most,
         key=f"chosen {standing.board.id}",
     )
     return [current[submission] for submission in chosen]
-
-
-def _labels(listed: Sequence[Listed]) -> dict[str, str]:
-    return {one.entry.id: label(one, listed) for one in listed}

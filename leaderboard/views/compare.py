@@ -10,7 +10,7 @@ from customstudio.evaluation.records import KeyInfo
 from customstudio.leaderboard import charts, comparing, derived, export
 from customstudio.leaderboard.comparing import FEWEST, MOST, Compared
 from customstudio.leaderboard.shell import State, mode, parameters, set_parameters, state
-from customstudio.leaderboard.views.choice import label, one_board, some_submissions
+from customstudio.leaderboard.views.choice import labels, one_board, some_submissions
 from customstudio.leaderboard.views.method import GROUPS, details
 from customstudio.report.text import number
 from customstudio.submissions.entries import Listed
@@ -42,7 +42,7 @@ def page() -> None:
     if len(chosen) < FEWEST or not keys:
         st.info(f"Choose {FEWEST} to {MOST} methods and at least one metric.")
         return
-    names = {one.entry.id: label(one, chosen) for one in chosen}
+    names = labels(chosen)
     compared = _compared(str(now.store.root), tuple(names), tuple(keys))
     infos = [known[key] for key in keys]
     _differences(compared, names, infos)
@@ -110,7 +110,7 @@ def _profiles(chosen: Sequence[Listed], names: Mapping[str, str], keys: Sequence
     lines, spokes = st.tabs(["Parallel coordinates", "Radar"])
     lines.altair_chart(charts.parallel(names, values, drawn, mode()), theme=None,
                        alt="Parallel coordinates of the methods' means")  # fmt: skip
-    spokes.altair_chart(charts.radar(names, values, drawn, mode()), theme=None,
+    spokes.altair_chart(charts.radar(names, values, drawn, mode()), width="content", theme=None,
                         alt="Radar of the methods' means")  # fmt: skip
 
 

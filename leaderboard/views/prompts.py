@@ -11,7 +11,7 @@ from customstudio.leaderboard import derived
 from customstudio.leaderboard.media import references
 from customstudio.leaderboard.player import MOST, player_address
 from customstudio.leaderboard.shell import State, html, mode, parameters, set_parameters, state
-from customstudio.leaderboard.views.choice import label, one_board, some_submissions
+from customstudio.leaderboard.views.choice import labels, one_board, some_submissions
 from customstudio.report.text import ARROWS, in_words, number
 from customstudio.submissions.entries import Listed
 from customstudio.suites.schema import Job, Suite
@@ -81,9 +81,8 @@ def _references(suite: Suite, job: Job) -> None:
 def _scores(
     now: State, chosen: Sequence[Listed], job: str, keys: Sequence[KeyInfo]
 ) -> pd.DataFrame:
-    columns = {
-        label(one, chosen): _of_job(str(now.store.root), one.entry.id, job) for one in chosen
-    }
+    names = labels(chosen)
+    columns = {names[i]: _of_job(str(now.store.root), i, job) for i in names}
     titles = {key.key: f"{key.title} {ARROWS[key.better]}".strip() for key in keys}
     return pd.DataFrame(
         {
