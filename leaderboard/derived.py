@@ -6,7 +6,6 @@ of all its files, so that what was computed for it never goes stale.
 """
 
 import io
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,16 +88,6 @@ def details(store: Store, entry: Entry, rules: Rules | None = None) -> MethodSum
 def kept_path(root: Path, submission: str) -> Path:
     """Where the details of a submission are kept; nothing is lost if they are deleted."""
     return root / FOLDER / _MADE_BY / f"{submission}.json"
-
-
-def derive_all(store: Store, entries: Iterable[Entry]) -> int:
-    """Compute what is lacking, for example at start; how many were computed."""
-    lacking = [
-        entry for entry in entries if _read(kept_path(store.root, entry.id), entry.id) is None
-    ]
-    for entry in lacking:
-        details(store, entry)
-    return len(lacking)
 
 
 def scores(store: Store, submission: str) -> pd.DataFrame:
