@@ -9,6 +9,8 @@ from pathlib import Path
 SIDE = 320
 """Longer side of a small copy, in pixels."""
 MOST_FRAMES = 480
+MOST_BYTES = 2**28
+"""Of a video file that is copied."""
 MEMORY_BYTES = 3 * 2**30
 """Of the process, with its libraries."""
 CPU_SECONDS = 120
@@ -44,7 +46,10 @@ def encoded(path: str, sha256: str) -> bytes | str:
     """
     from customstudio.evaluation.stream import content_sha256
     from customstudio.media.limits import MediaError
+    from customstudio.submissions.taken import is_plain
 
+    if not is_plain(Path(path)) or Path(path).lstat().st_size > MOST_BYTES:
+        return "no regular file, or too large"
     try:
         if content_sha256(Path(path)) != sha256:
             return ""
@@ -60,7 +65,7 @@ def _small(path: Path) -> bytes:
     from customstudio.media.limits import Limits
     from customstudio.media.video import open_video
 
-    limits = Limits(pixels=2**24, bytes=2**28, decode_seconds=60.0)
+    limits = Limits(pixels=2**24, bytes=MOST_BYTES, decode_seconds=60.0)
     buffer = io.BytesIO()
     with open_video(path, limits, fps=8.0) as reader, av.open(buffer, "w", format="mp4") as out:
         out.metadata["comment"] = secrets.token_hex(16)

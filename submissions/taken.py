@@ -1,5 +1,6 @@
 """A published submission opened again: its suite, its rows, and its videos in a folder."""
 
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -95,10 +96,19 @@ def find_videos(folder: Path, jobs: Sequence[str]) -> dict[str, Path]:
     found = {}
     for job in jobs:  # of our own tables, so that no name of a stranger becomes a path
         names = [folder / f"{job}{suffix}" for suffix in VIDEO_SUFFIXES] + [folder / job]
-        there = [path for path in names if path.exists() and not path.is_symlink()]
+        there = [path for path in names if is_plain(path)]
         if there:
             found[job] = there[0]
     return found
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is a regular file or a folder: no link, and no pipe that never ends."""
+    try:
+        mode = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) or stat.S_ISDIR(mode)
 
 
 def differing(videos: Mapping[str, Path], hashes: Mapping[str, str]) -> list[str]:

@@ -1,6 +1,8 @@
 """What maintainers do with submitted videos: recompute, compare, sign, and keep small copies."""
 
 import dataclasses
+import hashlib
+import os
 from pathlib import Path
 
 import av
@@ -115,10 +117,11 @@ def test_not_the_submitted_videos(place: Place) -> None:
     path.write_bytes((place.videos / f"{second}.mp4").read_bytes())
     with pytest.raises(UserError, match="1 of 2 videos are not those that were submitted"):
         place.verify(sample=0)
-    path.unlink()
-    path.symlink_to("/dev/zero")
-    with pytest.raises(UserError, match="1 of 2 videos are missing"):
-        place.verify(sample=0)
+    for make in (lambda: path.symlink_to("/dev/zero"), lambda: os.mkfifo(path)):
+        path.unlink()
+        make()
+        with pytest.raises(UserError, match="1 of 2 videos are missing"):
+            place.verify(sample=0)
 
 
 def test_a_manifest_of_the_submitter(place: Place) -> None:
@@ -228,8 +231,6 @@ def test_no_two_copies_have_one_hash(original: Place) -> None:
 
 
 def test_hostile_videos(tmp_path: Path, original: Place) -> None:
-    import hashlib
-
     playlist = b"#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/x.ts\n"
     for data in (b"", b"\0" * 1000, playlist, b"ffconcat version 1.0\nfile /etc/passwd\n"):
         path = tmp_path / "video.mp4"
@@ -237,5 +238,9 @@ def test_hostile_videos(tmp_path: Path, original: Place) -> None:
         reason = encoded(str(path), hashlib.sha256(data).hexdigest())
         assert isinstance(reason, str)
         assert reason
-    assert encoded("/dev/zero", "0" * 64)
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with (tmp_path / "huge.mp4").open("wb") as file:
+        file.truncate(2**40)
+    for name in ("/dev/zero", "pipe.mp4", "huge.mp4"):
+        assert encoded(str(tmp_path / name), "0" * 64) == "no regular file, or too large"
     assert encoded(str(tmp_path / "none.mp4"), "0" * 64)
