@@ -27,6 +27,10 @@ WHITE = "on a white background"
 SIZES = ("very small", "close up")
 LENGTH = 40
 """Tokens of a prompt."""
+_KNOWN = {*(place.split()[-1] for place in PLACES), "city", "mountain", "flowers"}
+ELSEWHERE = tuple(place for place in PRIOR_PLACES if not _KNOWN & {*place.split()})
+"""Places of class prompts that the world does not have."""
+_ELSEWHEN = tuple(light for light in PRIOR_LIGHTS if light not in LIGHT_NAMES)
 _PREFIXES = ("", "", "", "a video of ", "a photo of ")
 
 
@@ -104,7 +108,7 @@ def caption(claims: Claims, rng: np.random.Generator) -> str:
     if chance < 0.85:
         parts.append(PLACES[claims.place])
     elif chance < 0.95:  # words that no picture bears out: they must do no harm
-        parts += [str(rng.choice(PRIOR_PLACES)), str(rng.choice(PRIOR_LIGHTS))]
+        parts += [str(rng.choice(ELSEWHERE)), str(rng.choice(_ELSEWHEN))]
         return " ".join(parts)
     if claims.light:
         parts.append(LIGHT_NAMES[claims.light])

@@ -1,0 +1,134 @@
+"""The making of the mini base models: where they start, what they are told, what they never see."""
+
+import numpy as np
+import pytest
+import torch
+
+from customstudio.baselines.bases.mini import data, linear_start, train_vae, train_zeroscope, words
+from customstudio.baselines.bases.tiny import SCHEDULE
+from customstudio.mini.captions import CLASSES
+from customstudio.mini.places import PLACES
+from customstudio.mini.training_data import Pictures
+from customstudio.mini.world import ACTIONS, render
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    """Single frames of 40 scenes; the first is of a held-out prompt."""
+    scenes = [data.scene(number) for number in range(40)]
+    clips = [render(scene, only=[0]) for scene in scenes]
+    padded = [[CLASSES.index(s.noun) for s in scene.subjects] + [-1] * 3 for scene in scenes]
+    classes = np.array([row[:3] for row in padded])
+    action = np.array([ACTIONS.index(scene.action) for scene in scenes])
+    place = np.array([PLACES.index(scene.place) for scene in scenes])
+    classes[0, 0], action[0], place[0] = words.HELD_OUT[0]
+    return Pictures(
+        images=np.stack([clip.frames[0] for clip in clips]),
+        labels=np.stack([clip.labels[0].astype(np.uint8) for clip in clips]),
+        who=np.where(classes >= 0, 0, -1),
+        classes=classes,
+        action=action,
+        place=place,
+        cohort=np.zeros(40, int),
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> train_zeroscope.Denoiser:
+    torch.manual_seed(0)
+    return train_zeroscope.Denoiser().eval()
+
+
+def psnr(vae: object, images: torch.Tensor) -> float:
+    with torch.no_grad():
+        seen = vae.decode(vae.encode(images).latent_dist.mean).sample  # type: ignore[attr-defined]
+    return float(10 * torch.log10(4 / (seen - images).square().mean()))
+
+
+def test_the_vae_starts_where_it_nearly_sees(pictures: Pictures) -> None:
+    images = train_vae.batch(pictures, 0, 40)
+    torch.manual_seed(0)
+    vae = train_vae.network().eval()
+    before = psnr(vae, images)
+    found = linear_start.components(images)
+    assert torch.allclose(found.basis.T @ found.basis, torch.eye(48), atol=1e-4)
+    linear_start.start(vae, found)
+    assert psnr(vae, images) > max(14, before + 5)
+    with torch.no_grad():
+        posterior = vae.encode(images).latent_dist
+    assert float(posterior.logvar.max()) == pytest.approx(linear_start.LOG_VARIANCE, abs=1e-3)
+    # The channels are the components themselves, but for what SiLU bends.
+    patches = images[:, :, :4, :4].reshape(40, 3, 2, 2, 2, 2).permute(0, 1, 3, 5, 2, 4)
+    expected = (patches.reshape(40, 48) - found.mean) @ found.basis[:, 0] / found.unit
+    got = posterior.mean[:, 0, 0, 0]
+    assert float(torch.corrcoef(torch.stack([expected, got]))[0, 1]) > 0.98
+
+
+def test_time_is_left_out_and_comes_back(network: train_zeroscope.Denoiser) -> None:
+    noisy, t = torch.randn(1, 12, 3, 16, 16), torch.tensor([500])
+    text = torch.randn(1, 7, train_zeroscope.TEXT_WIDTH)
+
+    def predict(latents: torch.Tensor) -> torch.Tensor:
+        with torch.no_grad():
+            found: torch.Tensor = network.unet(latents, t, text, return_dict=False)[0]
+        return found
+
+    with train_zeroscope.single_frames(network.unet):
+        together = predict(noisy)
+        alone = torch.cat([predict(noisy[:, :, n : n + 1]) for n in range(3)], 2)
+    assert torch.allclose(together, alone, atol=1e-5)
+    assert not torch.allclose(predict(noisy), together, atol=1e-3)
+    train_zeroscope.begin_temporal(network)
+    assert torch.allclose(predict(noisy), together, atol=1e-5)  # training starts from nothing
+    learns = {n for n, p in network.named_parameters() if p.requires_grad}
+    assert learns == {n for n, _ in network.named_parameters()
+                      if "temp_" in n or "transformer_in" in n}  # fmt: skip
+
+
+def test_the_loss_is_the_papers(network: train_zeroscope.Denoiser) -> None:
+    betas = np.linspace(SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5, 1000) ** 2
+    signal = np.cumprod(1 - betas)
+    snr = signal / (1 - signal)
+    assert np.allclose(network.weight.numpy(), np.minimum(snr, 5) / snr, rtol=1e-4)
+    assert len(network.unet.attn_processors) == 66
+
+
+def test_captions_are_true() -> None:
+    claims = words.Claims((0, 4), ("red", "blue spotted"), 1, 2, 0)
+    rng = np.random.default_rng(0)
+    told = [words.caption(claims, rng) for _ in range(400)]
+    assert 20 < told.count("") < 60
+    wrong = [CLASSES[c] for c in range(len(CLASSES)) if c not in (0, 4)] + [
+        text for text in (*ACTIONS, *PLACES) if text not in (ACTIONS[1], PLACES[2])
+    ]
+    for text in told:
+        assert not any(f" {word}" in f" {text}".replace("plushie", "") for word in wrong)
+        assert text == "" or (CLASSES[0] in text and CLASSES[4] in text)
+    assert any("red cat" in text for text in told)
+    white = [words.caption(words.Claims((0,), ("red",), 0, None), rng) for _ in range(50)]
+    assert any(words.WHITE in text for text in white)
+    assert not any(place in text for text in white for place in PLACES)
+
+
+def test_every_word_is_one_token() -> None:
+    tokens = words.tokenizer()
+    text = "a gray striped cat and a dog jumping in the snow on a white background very small"
+    assert len(tokens.tokenize(text)) == len(text.split())
+    assert len(tokens.tokenize("zzz")) == 3
+
+
+def test_nothing_held_out_is_trained_on(pictures: Pictures) -> None:
+    batches = data.PictureBatches(pictures)
+    rng = np.random.default_rng(0)
+    _, told = batches.draw(rng, 300)
+    for number in range(300):
+        scene = data.scene(number)
+        assert all(6000 <= s.seed < 10_000 for s in scene.subjects)
+        classes = [CLASSES.index(s.noun) for s in scene.subjects]
+        place, action = PLACES.index(scene.place), ACTIONS.index(scene.action)
+        assert not words.held_out(classes, action, place)
+    placed = [c for c in told if c.place is not None]
+    assert placed
+    assert not any(words.held_out(c.classes, c.action, c.place or 0) for c in placed)
