@@ -2,8 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
-
-import numpy as np
+from math import fsum
 
 from customstudio.leaderboard.votes.ballots import BOTH_BAD, TIE, Ballots
 from customstudio.records import Record
@@ -47,7 +46,7 @@ def alpha(units: Iterable[Sequence[Hashable]]) -> float | None:
     expected = count**2 - sum(n * n for n in totals.values())
     if expected == 0:
         return None
-    observed = sum(
+    observed = fsum(
         (len(values) ** 2 - sum(n * n for n in Counter(values).values())) / (len(values) - 1)
         for values in paired
     )
@@ -61,4 +60,4 @@ def _share(units: Sequence[Sequence[int]]) -> float | None:
         sum(n * (n - 1) for n in Counter(values).values()) / (len(values) * (len(values) - 1))
         for values in units
     ]
-    return float(np.mean(same))
+    return fsum(same) / len(same)

@@ -20,4 +20,5 @@ def run() -> None:
         st.code(str(error), language=None, wrap_lines=True)
 
 
-run()
+if __name__ == "__main__":  # as Streamlit runs it
+    run()

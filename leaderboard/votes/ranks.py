@@ -9,6 +9,9 @@ from customstudio.leaderboard.votes.resampling import Draws, Interval, interval
 from customstudio.metrics.spec import Array
 from customstudio.records import Record
 
+_NOTHING = 1e-6
+"""A difference of strengths below it is the last digits of a fit."""
+
 
 class AverageRank(Record):
     """The mean of a method's ranks over raters, 1 the best."""
@@ -28,7 +31,7 @@ def surely_better(draws: Draws) -> Bool[Array, "methods methods"]:
         gaps = np.where(both, draws.strength[:, [i]] - draws.strength, np.nan)
         for j in range(size):
             found = draws.interval(gaps[:, j]) if i != j else None
-            better[i, j] = found is not None and found.low > 0
+            better[i, j] = found is not None and found.low > _NOTHING
     return better
 
 

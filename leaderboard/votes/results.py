@@ -141,7 +141,8 @@ def _points(draws: Draws | None, at: int) -> Interval | None:
 def _place(standings: Sequence[Standing], at: int) -> tuple[float, ...]:
     mine = standings[at]
     size = sum(other.group == mine.group for other in standings)
-    return (-size, mine.group, -(mine.points if mine.points is not None else -np.inf), at)
+    points = -np.inf if mine.points is None else round(mine.points, 3)  # no more is known
+    return (-size, mine.group, -points, at)
 
 
 def _win_rates(

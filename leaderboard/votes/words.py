@@ -13,7 +13,7 @@ from customstudio.submissions.votes import Question
 
 COLUMNS = ("rank", "method", "points", "95% over raters", "95% over pairs", "average rank",
            "both bad", "votes")  # fmt: skip
-_MARGIN = 10.0
+_MARGIN, _NO_VOTES = 10.0, -1
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Sheet:
     question: Question
     title: str
     groups: tuple[tuple[Line, ...], ...]
-    """Methods that votes connect; the first group is the largest."""
+    """Methods that votes connect, the largest group first; those without votes are one group."""
     ticks: tuple[Tick, ...]
     methods: tuple[str, ...]
     matrix: tuple[tuple[str, ...], ...]
@@ -52,7 +52,8 @@ def sheet(question: Question, results: Results) -> Sheet:
     scale = axis(_reach(results.standings), _MARGIN, WIDTH - _MARGIN)
     groups: dict[int, list[Line]] = {}
     for standing in results.standings:
-        groups.setdefault(standing.group, []).append(_line(standing, scale))
+        group = _NO_VOTES if standing.points is None else standing.group
+        groups.setdefault(group, []).append(_line(standing, scale))
     return Sheet(
         question=question,
         title=TITLES[question],
@@ -60,7 +61,7 @@ def sheet(question: Question, results: Results) -> Sheet:
         ticks=scale.ticks(),
         methods=tuple(s.method for s in results.standings),
         matrix=_matrix(results),
-        notes=tuple(_notes(results, len(groups))),
+        notes=tuple(_notes(results, len(groups.keys() - {_NO_VOTES}))),
     )
 
 

@@ -8,7 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from customstudio.errors import UserError
-from customstudio.leaderboard.votes.plan import APART, Settings, Slot, draw_comparisons, make_plan
+from customstudio.leaderboard.votes.drawing import draw_comparisons
+from customstudio.leaderboard.votes.plan import APART, Settings, Slot, make_plan
 
 PAIRS = ("cat+dog", "man+woman", "car+barn", "cat+dog+duck", "man+cat+vase")
 

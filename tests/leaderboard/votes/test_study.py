@@ -165,7 +165,9 @@ def test_whole_study(study: Folder, tmp_path: Path) -> None:
 
 def test_unanswered_study_has_a_report(study: Folder) -> None:
     found = outcome(study)
-    assert "0 raters of 6 invited answered 0 of 48 comparisons" in as_text(found)
+    text = as_text(found)
+    assert "0 raters of 6 invited answered 0 of 48 comparisons" in text
+    assert text.count("average rank") == len(found.questions)  # one table each
     assert as_html(found)
     assert as_markdown(found)
 
