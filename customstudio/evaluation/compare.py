@@ -1,6 +1,7 @@
 """Compare runs: paired differences over pairs, with intervals and corrected p-values."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import combinations, product
 from pathlib import Path
 
@@ -112,18 +113,21 @@ def sign_flip_p(differences: Float[Array, "pairs"]) -> float:
     >>> sign_flip_p(np.array([1.0, 1.0, 1.0, 1.0, 1.0]))
     0.0625
     """
-    count = len(differences)
-    if count <= EXACT_PAIRS:
-        signs = np.array(list(product((1.0, -1.0), repeat=count)))
-        extra = 0
-    else:
-        generator = np.random.default_rng(SEED)
-        signs = generator.choice([1.0, -1.0], size=(PERMUTATIONS, count))
-        extra = 1  # the observed pattern counts as one of the draws
+    signs = _signs(len(differences))
+    # The observed pattern counts as one of the draws; among all patterns it is one already.
+    extra = 0 if len(differences) <= EXACT_PAIRS else 1
     means = np.abs(signs @ differences)
     observed = abs(float(np.sum(differences)))
     reached = int((means >= observed - 1e-12 * max(1.0, observed)).sum())
     return (reached + extra) / (len(signs) + extra)
+
+
+@lru_cache(maxsize=8)
+def _signs(count: int) -> Float[Array, "patterns count"]:
+    """All sign patterns, or many random ones: the same for every comparison of so many pairs."""
+    if count <= EXACT_PAIRS:
+        return np.array(list(product((1.0, -1.0), repeat=count)))
+    return np.random.default_rng(SEED).choice([1.0, -1.0], size=(PERMUTATIONS, count))
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:

@@ -96,10 +96,13 @@ def _scores(
 def _of_job(root: str, submission: str, job: str) -> dict[str, str]:
     rows = _rows(root, submission)
     mine = rows[rows["job"] == job]
-    return {
-        str(row.metric): number(float(row.value)) if pd.notna(row.value) else in_words(row.reason)
-        for row in mine.itertuples()
-    }
+    texts = [
+        in_words(str(reason)) if missing else number(float(value))
+        for missing, value, reason in zip(
+            mine["value"].isna(), mine["value"], mine["reason"], strict=True
+        )
+    ]
+    return dict(zip(mine["metric"].astype(str), texts, strict=True))
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)
