@@ -66,12 +66,12 @@ def check_suite(submission: Submission, rules: Rules) -> tuple[Suite | None, lis
     if told != true:
         what = f"it says {shown(told, 200)}, but the suite of this digest is {true}"
         findings.append(Finding(place="submission.json: suite", what=what, fix=_EVALUATE))
-    used = {subject for pair in suite.pairs.values() for subject in pair.subjects}
+    used = {subject for job in suite.jobs for subject in job.subjects}
     if set(submission.references) != used or not all(submission.references.values()):
         findings.append(
             Finding(
                 place="submission.json: references",
-                what=f"not the {len(used)} subjects of the suite, each with its images",
+                what=f"not the {len(used)} subjects of the suite's jobs, each with its images",
                 fix="evaluate with the reference images of all subjects",
             )
         )

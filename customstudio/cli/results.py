@@ -66,20 +66,25 @@ def _anchor(values: dict[str, float], key: KeyInfo) -> str:
 
 
 def print_differences(differences: Sequence[Difference]) -> None:
-    """A row a comparison: second minus first."""
-    table = plain_table()
-    for title in ("first", "second", "key"):
-        table.add_column(title, overflow="fold")
-    for title in ("second - first", "95% interval", "p", "p (Holm)", "pairs", "videos"):
-        table.add_column(title, justify="right")
-    for d in differences:
-        bounds = "under 5 pairs" if d.low is None else f"{d.low:+.4f} to {d.high:+.4f}"
-        table.add_row(
-            *(Text(text) for text in (d.first, d.second, d.key)),
-            "none" if d.difference is None else f"{d.difference:+.4f}",
-            bounds,
-            *("" if p is None else f"{p:.4f}" for p in (d.p, d.p_corrected)),
-            str(d.pairs),
-            str(d.videos),
-        )
-    console.print(table)
+    """A table for every two methods: the second minus the first."""
+    for first, second in dict.fromkeys((d.first, d.second) for d in differences):
+        console.print(Text(f"{second} minus {first}"))
+        table = plain_table()
+        for title in ("key", "difference", "95% interval", "p", "p (Holm)", "pairs", "videos"):
+            table.add_column(title, justify="left" if title == "key" else "right", no_wrap=True)
+        for d in differences:
+            if (d.first, d.second) == (first, second):
+                table.add_row(*_difference(d))
+        console.print(table)
+
+
+def _difference(d: Difference) -> list[Text]:
+    cells = [
+        d.key,
+        "none" if d.difference is None else f"{d.difference:+.4f}",
+        "under 5 pairs" if d.low is None else f"{d.low:+.4f} to {d.high:+.4f}",
+        *("" if p is None else f"{p:.4f}" for p in (d.p, d.p_corrected)),
+        str(d.pairs),
+        str(d.videos),
+    ]
+    return [Text(cell) for cell in cells]

@@ -1,6 +1,7 @@
-"""The demo: three sources of videos of the embedded world, evaluated and compared for real."""
+"""The demo: three sources of videos of the embedded world, evaluated, compared and on a board."""
 
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from customstudio.evaluation.api import evaluate
@@ -8,9 +9,14 @@ from customstudio.evaluation.bundle import Run
 from customstudio.evaluation.runner import Progress
 from customstudio.files import locked
 from customstudio.mini.rendering import Wanted, write_videos
+from customstudio.submissions.build import build
+from customstudio.submissions.keys import owner_key
+from customstudio.submissions.previews import take_in
+from customstudio.submissions.schema import MethodCard
+from customstudio.submissions.store import Store
+from customstudio.submissions.taken import take
 from customstudio.suites.load import load_suite
-from customstudio.suites.references import data_dir
-from customstudio.suites.schema import Job
+from customstudio.suites.schema import Suite
 
 NOTE = "mini: not comparable with official scores"
 SOURCES = {
@@ -21,37 +27,64 @@ SOURCES = {
 """Source -> the fault it has, how much of it, and what it is in words."""
 
 
-def demo(out: Path, progress: Progress | None = None) -> list[Run]:
-    """Render a handful of jobs of suite `mini` from each source, and evaluate each.
+@dataclass(frozen=True)
+class Demo:
+    """What the demo leaves."""
+
+    runs: tuple[Run, ...]
+    """One a source."""
+    board: Path
+    """A store of submissions that holds them all."""
+
+
+def demo(out: Path, progress: Progress | None = None) -> Demo:
+    """Render the brief jobs of suite `mini` from each source, evaluate and submit each.
 
     Every step is the one that real videos go through, with networks that were trained on the
     embedded world. What an earlier demo left in the folder is replaced.
     """
-    runs = []
+    runs, board = [], out / "board"
     with locked(out):
+        _remove_earlier(out)
         for source, (fault, severity, about) in SOURCES.items():
-            videos, run = out / "videos" / source, out / source
-            earlier = run / "run.json"
-            if earlier.is_file() and NOTE in earlier.read_text():
-                shutil.rmtree(run)
-            write_videos(videos, [Wanted(source, job, fault, severity) for job in jobs()])
+            videos = out / "videos"
+            write_videos(videos, [Wanted(source, job, fault, severity) for job in suite().jobs])
             runs.append(
                 evaluate(
-                    videos,
-                    references=data_dir("mini") / "refs",
+                    videos / source,
+                    suite=suite(),
                     protocol="mini-v1",
-                    out=run,
+                    out=out / source,
                     card={"name": source, "about": about},
                     note=NOTE,
                     progress=progress,
                 )
             )
-    return runs
+            _submit(runs[-1], board, videos / source, about)
+    return Demo(tuple(runs), board)
 
 
-def jobs() -> list[Job]:
-    """One job of every pair, with another prompt for each."""
-    suite = load_suite("mini")
-    first = [job for job in suite.jobs if job.seed == suite.seeds[0]]
-    by_pair = [[job for job in first if job.pair == pair] for pair in suite.pairs]
-    return [mine[index % len(mine)] for index, mine in enumerate(by_pair)]
+def suite() -> Suite:
+    """Suite `mini` with the prompts and pairs of set `brief`."""
+    return load_suite("mini", prompt_set="brief")
+
+
+def _submit(run: Run, board: Path, videos: Path, about: str) -> None:
+    """Publish a run on the demo's own board, with its videos, by a key that is only the demo's."""
+    (name,) = run.info.methods
+    card = MethodCard(
+        name=name, tuning="none", base_model="none", licence="Apache-2.0", open_weights=True,
+        year=2026, authors=("CustomStudio",), about=about[:1].upper() + about[1:] + ".",
+    )  # fmt: skip
+    store, key = Store(board), owner_key(board.parent / "owner.key")
+    published = store.publish(build(run, card, owner=key.public), key)
+    take_in(store, take(store, published.entry.id), videos)
+
+
+def _remove_earlier(out: Path) -> None:
+    """Runs and board of an earlier demo; a run that is not the demo's stays."""
+    for source in SOURCES:
+        earlier = out / source / "run.json"
+        if earlier.is_file() and NOTE in earlier.read_text():
+            shutil.rmtree(out / source)
+            shutil.rmtree(out / "board", ignore_errors=True)

@@ -70,6 +70,16 @@ TEMPLATES = (
     ("playing with a ball", "on the beach"),
     ("spinning", "in a forest"),
 )
+BRIEF = (
+    ("pet_cat1", "pet_dog1"),
+    ("person_woman1", "pet_dog2"),
+    ("toy_robot", "toy_duck"),
+    ("plush_bear1", "plush_bear2"),
+    ("plant_flower", "decor_vase"),
+    ("pet_cat2", "pet_dog1", "toy_duck"),
+)
+"""The pairs of prompt set `brief`, for demos and trials: 24 jobs."""
+BRIEF_TEMPLATES = (1, 5)
 _WHO = {2: "a <c1> and a <c2>", 3: "a <c1>, a <c2> and a <c3>"}
 
 
@@ -79,7 +89,7 @@ def scene(pair: str, prompt_id: str, seed: int | str) -> Scene:
     >>> scene("pet_cat1+pet_dog1", "T2-02", 0).caption
     'a cat and a dog jumping in the snow'
     """
-    action, place = TEMPLATES[int(prompt_id.partition("-")[2]) - 1]
+    action, place = TEMPLATES[int(prompt_id.rpartition("-")[2]) - 1]
     number = zlib.crc32(f"{pair}/{prompt_id}/{seed}".encode())
     subjects = tuple(SUBJECTS[name] for name in pair.split("+"))
     return Scene(subjects, action, place, CAMERAS[number % 4], seed=number % 2**31)
@@ -129,19 +139,22 @@ def _tables(folder: Path) -> None:
                 "same_noun": "yes" if len(set(nouns)) < len(nouns) else "no",
                 "evidence": "rendered by CustomStudio",
                 "template_set:world": f"T{len(names)}",
+                "template_set:brief": f"B{len(names)}" if names in BRIEF else "",
             }
         )
     prompts = [
         {
-            "prompt_set": "world",
-            "id": f"T{count}-{index:02d}",
-            "template_set": f"T{count}",
+            "prompt_set": prompt_set,
+            "id": f"{letter}{count}-{index:02d}",
+            "template_set": f"{letter}{count}",
             "text": f"{_WHO[count]} {action} {place}",
             "source": "CustomStudio",
             "problems": "",
         }
+        for prompt_set, letter in (("world", "T"), ("brief", "B"))
         for count in _WHO
         for index, (action, place) in enumerate(TEMPLATES, 1)
+        if prompt_set == "world" or index in BRIEF_TEMPLATES
     ]
     for name, rows in (("subjects", subjects), ("pairs", pairs), ("prompts", prompts)):
         table = io.StringIO()

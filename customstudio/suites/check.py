@@ -77,7 +77,7 @@ def _pair(suite: Suite, pair: Pair) -> Iterator[tuple[str, str]]:
     if pair.same_noun != (len(set(nouns)) < len(nouns)):
         yield f"same_noun of {pair.id} does not fit its nouns {nouns}", "pairs.csv"
     prompts = [p for p in suite.prompts.values() if p.template_set == pair.template_set]
-    if not prompts:
+    if pair.template_set and not prompts:
         yield f"{pair.id} takes no prompts (template set {pair.template_set!r})", "pairs.csv"
     for prompt in prompts:
         if placeholders(prompt.text) != tuple(range(1, len(nouns) + 1)):

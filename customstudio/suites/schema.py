@@ -37,7 +37,8 @@ class Pair(Record):
     type: str
     """The row of the paper's table, for example `[pet, pet]`."""
     template_set: str
-    """Which templates this pair takes: prompts whose `template_set` is the same."""
+    """Which templates this pair takes: prompts whose `template_set` is the same; empty: none, the
+    pair is not in this prompt set."""
     same_noun: bool = False
     """Two subjects go by the same noun: a text metric cannot tell them apart."""
     evidence: str = ""

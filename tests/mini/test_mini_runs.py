@@ -14,6 +14,8 @@ from customstudio.mini import validate as validation
 from customstudio.mini.faults import FAULTS
 from customstudio.mini.rendering import Wanted, write_videos
 from customstudio.report.validity import markdown, svg
+from customstudio.submissions.previews import previews
+from customstudio.submissions.store import Store
 from customstudio.suites.load import load_suite
 
 CHEAP = ["dino_i", "subject_presence", "identity_margin", "copy_paste"]
@@ -22,9 +24,7 @@ CHEAP = ["dino_i", "subject_presence", "identity_margin", "copy_paste"]
 def test_the_demo_shows_what_the_metrics_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = demos.jobs()[:5]
-    assert len(demos.jobs()) == len(load_suite("mini").pairs)
-    monkeypatch.setattr(demos, "jobs", lambda: few)
+    assert len(demos.suite().jobs) == 24
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.output
     assert "not comparable with official scores" in result.output
@@ -43,8 +43,16 @@ def test_the_demo_shows_what_the_metrics_say(
     assert truth[together] > blending[together]
     assert truth["identity_margin.least"] > blending["identity_margin.least"]
     assert pasting["copy_paste.most"] > truth["copy_paste.most"]
+    board = Store(tmp_path / "demo" / "board")
+    assert f"board serve --store {board.root}" in result.output
+    listed = board.submissions()
+    assert {one.entry.card.name for one in listed} == set(demos.SOURCES)
+    assert {one.entry.section for one in listed} == {"unofficial"}
+    assert all(len(previews(board, one.entry.id)) == 24 for one in listed)
+    monkeypatch.setattr(demos, "SOURCES", {"truth": demos.SOURCES["truth"]})
     again = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
     assert again.exit_code == 0, again.output  # it replaces its own runs
+    assert len(Store(tmp_path / "demo" / "board").submissions()) == 1
 
 
 def test_the_study_finds_a_missing_subject(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

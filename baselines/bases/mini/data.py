@@ -46,7 +46,7 @@ def videos(cache: Path, count: int, workers: int = 1) -> Videos:
     todo = [n for n in chunks if not _path(cache, n).exists()]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         list(pool.map(_draw, [cache] * len(todo), todo))
-    frames = np.concatenate([np.load(_path(cache, n)) for n in chunks])[:count]
+    frames = np.concatenate([np.load(_path(cache, n), allow_pickle=False) for n in chunks])[:count]
     return Videos(frames, tuple(_claims(scene(n)) for n in range(count)))
 
 
