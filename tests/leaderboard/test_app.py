@@ -1,6 +1,8 @@
 """What the pages of the app say, without a browser."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,6 +165,22 @@ def test_no_page_writes_markup_of_others() -> None:
                 calls += 1
                 assert all(map(ours, node.args)), f"{path}:{node.lineno}: {ast.unparse(node)}"
     assert calls > 20
+
+
+def test_no_page_loads_torch() -> None:
+    code = (
+        "import sys, pkgutil, importlib\n"
+        "from customstudio.leaderboard import player, serve, shell, views\n"
+        "for one in pkgutil.iter_modules(views.__path__):\n"
+        "    importlib.import_module(f'customstudio.leaderboard.views.{one.name}')\n"
+        "serve.make_app()\n"
+        "print([n for n in ('torch', 'timm', 'transformers', 'onnxruntime') if n in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == "[]"
 
 
 def test_the_policy_allows_nothing_from_elsewhere() -> None:
