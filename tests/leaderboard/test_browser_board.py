@@ -290,6 +290,7 @@ def test_every_page_fits_a_narrow_dark_window(browser: Any, board: Board) -> Non
         "/compare",
         "/prompts",
         "/submit",
+        "/vote",
         "/about",
         "/?board=as-published",
     ):
