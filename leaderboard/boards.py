@@ -1,5 +1,6 @@
 """Which submissions share a board: one suite version, one protocol, the same reference images."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -70,6 +71,18 @@ def part_of(one: Listed) -> Part:
     if one.entry.section == "unofficial":
         return "unofficial"
     return "self-reported" if one.state.tier == "self-reported" else "verified"
+
+
+def labels(listed: Sequence[Listed]) -> dict[str, str]:
+    """Id -> name, with the beginning of the id where several share it or it is past."""
+    names = Counter(one.entry.card.name for one in listed)
+    return {one.entry.id: _label(one, names[one.entry.card.name] > 1) for one in listed}
+
+
+def _label(listed: Listed, shared: bool) -> str:
+    state, entry = listed.state, listed.entry
+    past = " (withdrawn)" if state.withdrawn else " (superseded)" if state.superseded_by else ""
+    return f"{entry.card.name} · {entry.id[:8]}{past}" if shared or past else entry.card.name
 
 
 def boards(listed: Iterable[Listed]) -> dict[str, Standing]:

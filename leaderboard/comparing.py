@@ -31,17 +31,17 @@ class Compared(Record):
         raise KeyError((first, second, key))
 
 
-def check_choice(entries: Sequence[Entry]) -> None:
+def check_choice(entries: Sequence[Entry], most: int = MOST) -> None:
     """Whether these can be compared.
 
     Raises:
-        UserError: fewer than two or more than five, or of different boards.
+        UserError: fewer than two or more than `most`, or of different boards.
     """
-    if not FEWEST <= len(entries) <= MOST:
+    if not FEWEST <= len(entries) <= most:
         raise UserError(
             f"{len(entries)} methods cannot be compared",
             where="the choice of methods",
-            fix=f"choose {FEWEST} to {MOST}",
+            fix=f"choose {FEWEST} to {most}",
         )
     boards = {(e.suite.digest, e.protocol, e.references_digest) for e in entries}
     if len(boards) > 1:
@@ -53,19 +53,24 @@ def check_choice(entries: Sequence[Entry]) -> None:
 
 
 def compare_entries(
-    entries: Sequence[Entry], keys: Sequence[str], scores: Callable[[str], pd.DataFrame]
+    entries: Sequence[Entry],
+    keys: Sequence[str],
+    scores: Callable[[str], pd.DataFrame],
+    *,
+    most: int = MOST,
 ) -> Compared:
     """Paired differences between every two submissions, under every key.
 
     Args:
-        entries: two to five of one board.
+        entries: two to `most` of one board.
         keys: what to compare them under.
         scores: a submission's rows by its id.
+        most: how many can be compared at once.
 
     Raises:
         UserError: too few, too many, or of different boards.
     """
-    check_choice(entries)
+    check_choice(entries, most)
     values = {entry.id: video_values(scores(entry.id)) for entry in entries}
     found = [
         difference((a.id, _under(values[a.id], key)), (b.id, _under(values[b.id], key)), key)

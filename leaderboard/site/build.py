@@ -23,6 +23,7 @@ from customstudio.leaderboard.pages import (
     section_html,
 )
 from customstudio.leaderboard.query import Query
+from customstudio.leaderboard.site.compare import compare_pages
 from customstudio.leaderboard.site.feed import atom
 from customstudio.leaderboard.site.layout import Place, SiteLinks, page
 from customstudio.leaderboard.table import Ranked, Section
@@ -71,6 +72,7 @@ def _files(
     yield "submissions.json", export.to_json({"schema_version": 1, "submissions": entries})
     for one in ranked:
         yield from _board(one)
+        yield from compare_pages(store, one)
         standing = one.standing
         for submission in (*standing.current, *standing.past):
             yield from _method(store, one, submission, rules)
@@ -127,6 +129,7 @@ def _method(
             board=board,
             short=short,
             bibtex=bibtex,
+            standing=bool(ranked.standing.current),
             **pieces,
         ),
     )

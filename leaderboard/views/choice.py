@@ -1,25 +1,12 @@
 """Choosing submissions: names are the submitters', so they only stand where nothing is markup."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import streamlit as st
 
-from customstudio.leaderboard.boards import Standing
+from customstudio.leaderboard.boards import Standing, labels
 from customstudio.leaderboard.shell import State
 from customstudio.submissions.entries import Listed
-
-
-def labels(listed: Sequence[Listed]) -> dict[str, str]:
-    """Id -> name, with the beginning of the id where several share it or it is past."""
-    names = Counter(one.entry.card.name for one in listed)
-    return {one.entry.id: _label(one, names[one.entry.card.name] > 1) for one in listed}
-
-
-def _label(listed: Listed, shared: bool) -> str:
-    state, entry = listed.state, listed.entry
-    past = " (withdrawn)" if state.withdrawn else " (superseded)" if state.superseded_by else ""
-    return f"{entry.card.name} · {entry.id[:8]}{past}" if shared or past else entry.card.name
 
 
 def one_submission(now: State, asked: str) -> Listed | None:

@@ -5,21 +5,16 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from customstudio.evaluation.compare import Difference
 from customstudio.evaluation.records import KeyInfo
 from customstudio.leaderboard import charts, comparing, derived, export
+from customstudio.leaderboard.boards import labels
 from customstudio.leaderboard.comparing import FEWEST, MOST, Compared
+from customstudio.leaderboard.differences import ABOUT, difference_row, usual_keys
 from customstudio.leaderboard.shell import State, mode, parameters, set_parameters, state
-from customstudio.leaderboard.views.choice import labels, one_board, some_submissions
+from customstudio.leaderboard.views.choice import one_board, some_submissions
 from customstudio.leaderboard.views.method import GROUPS, details
 from customstudio.report.text import number
 from customstudio.submissions.entries import Listed
-
-ABOUT = (
-    "Every two methods are held against each other on the jobs that both scored: the mean over "
-    "pairs of their differences, a 95% bootstrap interval over pairs, and p of a sign-flip test "
-    "over pairs, corrected after Holm over all comparisons of this page."
-)
 
 
 def page() -> None:
@@ -33,7 +28,7 @@ def page() -> None:
     chosen = some_submissions(standing, asked.get("id", []), MOST, FEWEST + 1)
     ranked = now.ranked[standing.board.id]
     known = {key.key: key for key in ranked.columns}
-    usual = [key.key for key in ranked.columns if key.headline and key.better != "neither"]
+    usual = [key.key for key in usual_keys(ranked.columns)]
     wanted = [key for key in asked.get("key", []) if key in known] or usual
     keys = st.multiselect("Metrics", list(known), wanted, format_func=lambda k: known[k].title,
                           key=f"keys {standing.board.id}")  # fmt: skip
@@ -59,15 +54,19 @@ def _compared(root: str, ids: tuple[str, ...], keys: tuple[str, ...]) -> Compare
 
 def _differences(compared: Compared, names: Mapping[str, str], keys: Sequence[KeyInfo]) -> None:
     st.subheader("Paired differences", anchor=False)
-    st.text(ABOUT)
-    titles = {key.key: key.title for key in keys}
-    chosen = st.selectbox("Heat map of", list(titles), format_func=titles.__getitem__, key="heat")
-    key = next(key for key in keys if key.key == chosen)
+    st.text(f"{ABOUT} over all comparisons of this page.")
+    infos = {key.key: key for key in keys}
+    chosen = st.selectbox(
+        "Heat map of", list(infos), format_func=lambda name: infos[name].title, key="heat"
+    )
+    key = infos[str(chosen)]
     st.altair_chart(
         charts.heat_map(compared, names, key, mode()), theme=None,
         alt=f"Differences in {key.title}, row minus column, with p; also in the table below",
     )  # fmt: skip
-    frame = pd.DataFrame([_row(one, names, titles) for one in compared.differences])
+    frame = pd.DataFrame(
+        [difference_row(one, names, infos[one.key]) for one in compared.differences]
+    )
     st.dataframe(frame, hide_index=True, alt="All paired differences")
     rows = [one.model_dump() for one in compared.differences]
     with st.container(horizontal=True):
@@ -76,24 +75,6 @@ def _differences(compared: Compared, names: Mapping[str, str], keys: Sequence[Ke
         st.download_button("JSON", lambda: compared.model_dump_json(indent=1), "differences.json",
                            "application/json", icon=":material/download:",
                            on_click="ignore")  # fmt: skip
-
-
-def _row(one: Difference, names: Mapping[str, str], titles: Mapping[str, str]) -> dict[str, str]:
-    def text(value: float | None) -> str:
-        return "none" if value is None else number(value)
-
-    between = f"{text(one.low)} to {text(one.high)}" if one.low is not None else "none"
-    return {
-        "metric": titles[one.key],
-        "first": names[one.first],
-        "second": names[one.second],
-        "second minus first": text(one.difference),
-        "95% interval": between,
-        "p": text(one.p),
-        "p, corrected": text(one.p_corrected),
-        "pairs": str(one.pairs),
-        "videos": str(one.videos),
-    }
 
 
 def _profiles(chosen: Sequence[Listed], names: Mapping[str, str], keys: Sequence[KeyInfo]) -> None:

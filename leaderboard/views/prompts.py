@@ -8,10 +8,11 @@ from markupsafe import escape
 
 from customstudio.evaluation.records import KeyInfo
 from customstudio.leaderboard import derived
+from customstudio.leaderboard.boards import labels
 from customstudio.leaderboard.media import references
 from customstudio.leaderboard.player import MOST, player_address
 from customstudio.leaderboard.shell import State, html, mode, parameters, set_parameters, state
-from customstudio.leaderboard.views.choice import labels, one_board, some_submissions
+from customstudio.leaderboard.views.choice import one_board, some_submissions
 from customstudio.report.text import ARROWS, in_words, number
 from customstudio.submissions.entries import Listed
 from customstudio.suites.schema import Job, Suite

@@ -8,12 +8,16 @@ from xml.etree import ElementTree
 
 import pytest
 
-from customstudio.leaderboard import pages
-from customstudio.leaderboard.boards import boards
+from customstudio.evaluation.compare import Difference
+from customstudio.leaderboard import derived, differences, pages
+from customstudio.leaderboard.boards import Standing, boards, columns
+from customstudio.leaderboard.comparing import compare_entries
 from customstudio.leaderboard.query import Query
 from customstudio.leaderboard.site.build import build
+from customstudio.leaderboard.site.compare import compare_pages
 from customstudio.leaderboard.site.layout import POLICY, SiteLinks
 from customstudio.leaderboard.table import Ranked
+from customstudio.report.text import number
 from customstudio.submissions.archive import unpack
 from customstudio.submissions.reported.tables import read_published
 from customstudio.suites.load import load_suite
@@ -57,7 +61,7 @@ def site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_page_is_whole_and_every_link_leads_somewhere(site: Path) -> None:
     found = sorted(site.rglob("*.html"))
-    assert len(found) == 3 + 1 + 5
+    assert len(found) == 3 + 2 + 5
     for path in found:
         page = Page(path.read_text())
         assert page.open == [], path
@@ -82,6 +86,63 @@ def test_the_board_reads_without_scripts(site: Path, filled: Filled) -> None:
         assert f"{mean:.4f}" in text
     document = json.loads(path.with_suffix(".json").read_text())
     assert document["submissions"][0]["id"] == filled.ids["Alpha"]
+
+
+def test_the_page_of_comparisons_holds_the_numbers_of_the_app(site: Path, filled: Filled) -> None:
+    (path,) = (site / "compare").glob("*.html")
+    document = json.loads(path.with_suffix(".json").read_text())
+    sections = {one["section"]: one for one in document["sections"]}
+    assert sections["verified"]["differences"] == []
+    entries = [filled.store.entry(one["id"]).entry for one in sections["self-reported"]["methods"]]
+    assert {entry.id for entry in entries} == {filled.ids["Beta"], filled.ids["Gamma 2"]}
+    found = sections["self-reported"]["differences"]
+    keys = [one["key"] for one in found]
+    wanted = compare_entries(entries, keys, lambda i: derived.scores(filled.store, i))
+    assert found == [one.model_dump() for one in wanted.differences]
+    text = " ".join(" ".join(Page(path.read_text()).words).split())
+    assert "there is nothing to compare it with" in text
+    assert "A corrected p under 0.05 tells" in text
+    for one in wanted.differences:
+        assert one.difference is not None
+        assert one.p_corrected is not None
+        assert number(one.difference) in text
+        assert number(one.p_corrected) in text
+
+
+def test_ten_methods_of_a_section_are_compared_and_the_page_says_so(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(differences, "FOREMOST", 2)
+    (standing,) = boards(filled.store.submissions()).values()
+    alpha, beta, gamma = standing.current
+    level = tuple(one.model_copy(update={"state": beta.state}) for one in (alpha, beta, gamma))
+    ranked = Ranked(Standing(standing.board, level, ()))
+    (_, text), (_, data) = compare_pages(filled.store, ranked)
+    (section,) = json.loads(data)["sections"]
+    rows = ranked.section("self-reported", Query()).rows
+    assert [m["id"] for m in section["methods"]] == [r.listed.entry.id for r in rows[:2]]
+    words = " ".join(" ".join(Page(text).words).split())
+    assert "2 methods of 3: the best 2 by" in words
+
+
+@pytest.mark.parametrize(
+    ("difference", "p", "better", "said"),
+    [
+        (0.1, 0.01, "higher", "B"),
+        (-0.1, 0.01, "higher", "A"),
+        (0.1, 0.01, "lower", "A"),
+        (0.1, 0.01, "neither", "they differ"),
+        (0.1, 0.05, "higher", "not told apart"),
+        (None, None, "higher", "not told apart"),
+    ],
+)
+def test_the_better_of_two_is_named_where_p_tells(
+    difference: float | None, p: float | None, better: str, said: str
+) -> None:
+    key = columns("customstudio-v1")[0].model_copy(update={"better": better})
+    one = Difference(first="a", second="b", key=key.key, difference=difference, low=None,
+                     high=None, p=p, p_corrected=p, pairs=9, videos=9)  # fmt: skip
+    assert differences.verdict(one, {"a": "A", "b": "B"}, key) == said
 
 
 def test_a_method_page_tells_history_and_gives_the_files(site: Path, filled: Filled) -> None:
