@@ -25,7 +25,7 @@ def drawn(jobs: Sequence[str], count: int, seed: str) -> tuple[str, ...]:
     """The jobs with the smallest hashes of seed and job, sorted.
 
     >>> drawn(["a/1/0", "b/1/0", "c/1/0"], 2, "00")
-    ('a/1/0', 'c/1/0')
+    ('a/1/0', 'b/1/0')
     """
     start = bytes.fromhex(seed)
     order = sorted(jobs, key=lambda job: hashlib.sha256(start + job.encode()).digest())

@@ -1,8 +1,15 @@
-"""Makes a small copy of a stranger's video; runs in a process of its own, with hard limits."""
+"""Makes small copies of a stranger's videos; runs as a process of its own, with hard limits.
+
+`python -m customstudio.submissions.encoding` reads a line of JSON a video, `[path, sha256]`, and
+answers each with a line, `{"bytes": n}` and n bytes after it, or `{"reason": text}`. It is started
+as a program, not by multiprocessing, which would load the caller's main script again.
+"""
 
 import io
+import json
 import resource
 import secrets
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -96,7 +103,24 @@ def _size(height: int, width: int) -> tuple[int, int]:
     """Both sides even, the longer one `SIDE` at most.
 
     >>> _size(320, 576), _size(64, 64), _size(3, 5)
-    ((178, 320), (64, 64), (2, 4))
+    ((176, 320), (64, 64), (2, 4))
     """
     scale = min(1.0, SIDE / max(height, width))
     return max(2, int(height * scale) // 2 * 2), max(2, int(width * scale) // 2 * 2)
+
+
+def main() -> None:
+    """Answer until there is nothing more to read."""
+    limited()
+    for line in sys.stdin.buffer:
+        path, sha256 = json.loads(line)
+        result = guarded(path, sha256)
+        answer = {"reason": result} if isinstance(result, str) else {"bytes": len(result)}
+        sys.stdout.buffer.write(json.dumps(answer).encode() + b"\n")
+        if isinstance(result, bytes):
+            sys.stdout.buffer.write(result)
+        sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,12 @@ in a blind comparison by its hash.
 """
 
 import hashlib
+import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,19 +115,46 @@ def _keep(store: Store, submission: str, job: str, data: bytes) -> None:
 
 def _encoded(videos: dict[str, Path], hashes: dict[str, str]) -> Iterator[tuple[str, bytes | str]]:
     """Each job with its small copy, why there is none, or "" for another file than submitted."""
-    from customstudio.submissions.encoding import guarded, limited
-
-    pool: ProcessPoolExecutor | None = None
+    worker: subprocess.Popen[bytes] | None = None
     try:
         for job, path in videos.items():
-            if pool is None:
-                pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=limited)
-            try:
-                yield job, pool.submit(guarded, os.fspath(path), hashes[job]).result()
-            except BrokenProcessPool:
-                yield job, "decoding it took too much memory or time, or failed"
-                pool = None
+            if worker is None:
+                worker = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "customstudio.submissions.encoding"],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            answer = _ask(worker, os.fspath(path), hashes[job])
+            if answer is None:
+                _end(worker)
+                worker = None
+                answer = "decoding it took too much memory or time, or failed"
+            yield job, answer
     finally:
-        if pool is not None:
-            with suppress(BrokenProcessPool):
-                pool.shutdown()
+        if worker is not None:
+            _end(worker)
+
+
+def _ask(worker: "subprocess.Popen[bytes]", path: str, sha256: str) -> bytes | str | None:
+    """What a worker says of a video; None: it died over it."""
+    assert worker.stdin is not None
+    assert worker.stdout is not None
+    try:
+        worker.stdin.write(json.dumps([os.path.abspath(path), sha256]).encode() + b"\n")
+        worker.stdin.flush()
+        head = worker.stdout.readline()
+    except BrokenPipeError:
+        return None
+    if not head.endswith(b"\n"):
+        return None
+    answer = json.loads(head)
+    if "reason" in answer:
+        return str(answer["reason"])
+    data = worker.stdout.read(answer["bytes"])
+    return data if len(data) == answer["bytes"] else None
+
+
+def _end(worker: "subprocess.Popen[bytes]") -> None:
+    """Close the worker's input, which ends it, and wait."""
+    with suppress(BrokenPipeError):
+        worker.communicate()

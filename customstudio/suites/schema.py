@@ -102,8 +102,11 @@ class Suite(Record):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the tables, in hex; another prompt set gives another digest."""
-        return digest(self.model_dump(mode="json"))
+        """SHA-256 of the tables, in hex, with this prompt set and no mention of others.
+
+        A new prompt set beside it changes nothing of it.
+        """
+        return digest({**self.model_dump(mode="json"), "prompt_sets": [self.prompt_set]})
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:

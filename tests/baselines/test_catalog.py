@@ -10,7 +10,7 @@ from customstudio.errors import UserError
 
 SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
-    "options", "parameters", "plugins", "prior", "reconstruction", "sampling", "seeds", "task",
+    "options", "parameters", "plugins", "presets", "prior", "reconstruction", "sampling", "seeds", "task",
     "tokens", "training", "trial", "tuned",
 }  # fmt: skip
 

@@ -80,7 +80,7 @@ def colours(look: Look) -> str:
 
     >>> from customstudio.mini.look import Identity
     >>> colours(Identity("cat", 3).look)
-    'yellow'
+    'red checked'
     """
     hue, saturation, _ = colorsys.rgb_to_hsv(*(c / 255 for c in look.main))
     name = "gray" if saturation < 0.25 else HUES[int(hue * 8 + 0.5) % 8]
