@@ -30,10 +30,14 @@ def build(
     address: Annotated[
         str, typer.Option(help="Where the pages will be, for the feed: https://...")
     ] = "",
+    videos: Annotated[
+        bool, typer.Option("--videos/--no-videos", help="Copy the videos' previews into the site.")
+    ] = True,
 ) -> None:
     """Write the leaderboard of a store as static pages, for any web host."""
     from customstudio.leaderboard.site.build import build as write
     from customstudio.submissions.store import Store, default_store
 
-    count = write(Store(store or default_store()), out, address=address)
-    typer.echo(f"wrote {count} files: {out / 'index.html'}")
+    built = write(Store(store or default_store()), out, address=address, videos=videos)
+    typer.echo(f"wrote {built.files:,} files: {out / 'index.html'}")
+    typer.echo(built.videos)

@@ -1,12 +1,10 @@
 """The leaderboard as static pages: readable without scripts, for any web host."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from customstudio.files import write_bytes, write_text
-from customstudio.leaderboard import cite, derived, export
+from customstudio.leaderboard import export
 from customstudio.leaderboard.about import (
     CITATION,
     metric_rows,
@@ -14,11 +12,9 @@ from customstudio.leaderboard.about import (
     suite_rows,
     validity_rows,
 )
-from customstudio.leaderboard.boards import PARTS, boards, part_of
+from customstudio.leaderboard.boards import PARTS, boards
 from customstudio.leaderboard.pages import (
     css,
-    groups_html,
-    method_pieces,
     published_html,
     section_html,
 )
@@ -26,37 +22,60 @@ from customstudio.leaderboard.query import Query
 from customstudio.leaderboard.site.compare import compare_pages
 from customstudio.leaderboard.site.feed import atom
 from customstudio.leaderboard.site.layout import Place, SiteLinks, page
-from customstudio.leaderboard.table import Ranked, Section
+from customstudio.leaderboard.site.media import choose_videos, write_videos
+from customstudio.leaderboard.site.method import method_pages
+from customstudio.leaderboard.site.prompts import prompt_pages, shown_methods, suite_here
+from customstudio.leaderboard.table import Ranked
 from customstudio.metrics.validity import WORDS, read_study
-from customstudio.submissions.archive import pack
+from customstudio.records import Record
 from customstudio.submissions.entries import Listed
 from customstudio.submissions.reported.tables import NOT_YET, WHY_APART, published_tables
 from customstudio.submissions.rules import Rules
 from customstudio.submissions.store import Store
 
 SCRIPT, STYLE = (Path(__file__).with_name(name) for name in ("sort.js.j2", "site.css.j2"))
-GROUPS = ("category", "type", "pair size", "prompt")
 
 
-def build(store: Store, out: Path, *, address: str = "", rules: Rules | None = None) -> int:
-    """Write all pages of a store; how many files were written.
+class Built(Record):
+    """What was written."""
+
+    files: int
+    videos: str
+    """How many videos there are, how large, and what was left out."""
+
+
+def build(
+    store: Store, out: Path, *, address: str = "", rules: Rules | None = None, videos: bool = True
+) -> Built:
+    """Write all pages of a store.
 
     Args:
         store: what is shown.
         out: folder of the pages; files of an earlier build are replaced.
         address: where the pages will be (https://...), for the feed; empty: not known.
         rules: what suites are known; None: those of this installation.
+        videos: whether the pages show the store's previews; copies of them, up to a bound.
     """
     listed = store.submissions()
     ranked = [Ranked(standing) for standing in boards(listed).values()]
-    count = 0
+    shown = [one for board in ranked for one in shown_methods(board, suite_here(board, rules))]
+    chosen = choose_videos(store, [one.entry.id for one in shown], wanted=videos)
+    count = write_videos(chosen, out / "videos")
     for name, data in _files(store, listed, ranked, address, rules):
-        if isinstance(data, str):
-            write_text(out / name, data)
-        else:
-            write_bytes(out / name, data)
+        _write(out / name, data)
         count += 1
-    return count
+    for one in ranked:
+        for name, data in prompt_pages(store, one, chosen, rules):
+            _write(out / name, data)
+            count += 1
+    return Built(files=count, videos=chosen.words)
+
+
+def _write(path: Path, data: str | bytes) -> None:
+    if isinstance(data, str):
+        write_text(path, data)
+    else:
+        write_bytes(path, data)
 
 
 def _files(
@@ -75,7 +94,7 @@ def _files(
         yield from compare_pages(store, one)
         standing = one.standing
         for submission in (*standing.current, *standing.past):
-            yield from _method(store, one, submission, rules)
+            yield from method_pages(store, one, submission, rules)
 
 
 def _index(ranked: list[Ranked]) -> str:
@@ -100,46 +119,6 @@ def _board(ranked: Ranked) -> Iterator[tuple[str, str | bytes]]:
             f"boards/{board.id}.tex",
             export.to_latex(sections, keys, f"Leaderboard {board.title}"),
         )
-
-
-def _method(
-    store: Store, ranked: Ranked, listed: Listed, rules: Rules | None
-) -> Iterator[tuple[str, str | bytes]]:
-    entry, board = listed.entry, ranked.standing.board
-    short = entry.id[:12]
-    place = Place(f"methods/{short}.html", "../")
-    keys, part = ranked.shown(Query()), part_of(listed)
-    row = ranked.row(listed, part, keys)
-    section = Section(part, len(ranked.standing.part(part)), 1, (row,), 1, 1)
-    pieces: dict[str, Any] = {
-        **method_pieces(
-            listed, board, derived.files(store, entry.id), store.events(entry.id), store.maintainers
-        ),
-        "scores": section_html(section, keys, board, SiteLinks(place.root), Query()),
-    }
-    summary = derived.details(store, entry, rules)
-    pieces["groups"] = [(by, groups_html(summary, by, keys)) for by in GROUPS]
-    bibtex = cite.bibtex(entry)
-    yield (
-        place.path,
-        page(
-            "method.html.j2",
-            place,
-            entry.card.name,
-            board=board,
-            short=short,
-            bibtex=bibtex,
-            standing=bool(ranked.standing.current),
-            **pieces,
-        ),
-    )
-    yield f"methods/{short}.json", export.to_json(export.entry_document(listed))
-    yield (
-        f"methods/{short}.groups.json",
-        json.dumps(json.loads(summary.model_dump_json()), indent=1),
-    )
-    yield f"methods/{short}.bib", bibtex
-    yield f"methods/{short}.zip", pack(store.contents(entry.id))
 
 
 def _published() -> str:

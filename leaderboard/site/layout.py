@@ -13,7 +13,7 @@ from customstudio.submissions.entries import Entry
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "
-    "base-uri 'none'; form-action 'none'"
+    "media-src 'self'; base-uri 'none'; form-action 'none'"
 )
 """Of every static page, as a meta element: hosts need not be set up."""
 

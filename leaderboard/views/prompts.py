@@ -9,11 +9,12 @@ from markupsafe import escape
 from customstudio.evaluation.records import KeyInfo
 from customstudio.leaderboard import derived
 from customstudio.leaderboard.boards import labels
+from customstudio.leaderboard.jobs import job_texts
 from customstudio.leaderboard.media import references
 from customstudio.leaderboard.player import MOST, player_address
 from customstudio.leaderboard.shell import State, html, mode, parameters, set_parameters, state
 from customstudio.leaderboard.views.choice import one_board, some_submissions
-from customstudio.report.text import ARROWS, in_words, number
+from customstudio.report.text import ARROWS
 from customstudio.submissions.entries import Listed
 from customstudio.suites.schema import Job, Suite
 
@@ -96,14 +97,7 @@ def _scores(
 @st.cache_data(show_spinner=False, max_entries=256)
 def _of_job(root: str, submission: str, job: str) -> dict[str, str]:
     rows = _rows(root, submission)
-    mine = rows[rows["job"] == job]
-    texts = [
-        in_words(str(reason)) if missing else number(float(value))
-        for missing, value, reason in zip(
-            mine["value"].isna(), mine["value"], mine["reason"], strict=True
-        )
-    ]
-    return dict(zip(mine["metric"].astype(str), texts, strict=True))
+    return job_texts(rows[rows["job"] == job]).get(job, {})
 
 
 @st.cache_resource(show_spinner=False, max_entries=24)

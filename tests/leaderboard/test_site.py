@@ -1,12 +1,15 @@
 """The static pages: whole, escaped, readable without scripts, and the same as the store."""
 
+import hashlib
 import json
 import re
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import sqlalchemy as sa
 
 from customstudio.evaluation.compare import Difference
 from customstudio.leaderboard import derived, differences, pages
@@ -16,13 +19,19 @@ from customstudio.leaderboard.query import Query
 from customstudio.leaderboard.site.build import build
 from customstudio.leaderboard.site.compare import compare_pages
 from customstudio.leaderboard.site.layout import POLICY, SiteLinks
+from customstudio.leaderboard.site.media import choose_videos, reference_files, shown_references
+from customstudio.leaderboard.site.prompts import prompt_pages
 from customstudio.leaderboard.table import Ranked
 from customstudio.report.text import number
+from customstudio.submissions import previews, tables
 from customstudio.submissions.archive import unpack
 from customstudio.submissions.reported.tables import read_published
+from customstudio.submissions.rules import Rules
 from customstudio.suites.load import load_suite
 from tests.leaderboard.conftest import Filled
+from tests.submissions.factory import small_suite
 
+CLIP = b"a small copy"
 VOID = {"meta", "link", "br", "img", "input"}
 
 
@@ -61,7 +70,7 @@ def site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_page_is_whole_and_every_link_leads_somewhere(site: Path) -> None:
     found = sorted(site.rglob("*.html"))
-    assert len(found) == 3 + 2 + 5
+    assert len(found) == 3 + 3 + 5 + len(small_suite().pairs)
     for path in found:
         page = Page(path.read_text())
         assert page.open == [], path
@@ -145,6 +154,92 @@ def test_the_better_of_two_is_named_where_p_tells(
     assert differences.verdict(one, {"a": "A", "b": "B"}, key) == said
 
 
+@pytest.fixture
+def with_videos(filled: Filled) -> Iterator[str]:
+    """Previews of Beta's first pair; the name of their file, which they share."""
+    name = f"{hashlib.sha256(CLIP).hexdigest()}.mp4"
+    beta = filled.ids["Beta"]
+    jobs = [job.id for job in small_suite().jobs if job.pair == next(iter(small_suite().pairs))]
+    for job in jobs:
+        previews._keep(filled.store, beta, job, CLIP)
+    yield name
+    with filled.store.index.writing() as db:
+        db.execute(sa.delete(tables.previews))
+
+
+def test_a_page_of_a_pair_shows_videos_and_their_scores(
+    filled: Filled, with_videos: str, tmp_path: Path
+) -> None:
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / f"{'0' * 64}.mp4").write_bytes(b"of a withdrawn method")
+    built = build(filled.store, tmp_path, rules=filled.rules)
+    assert built.videos.startswith("1 video in the site, ")
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == [with_videos]
+    assert (tmp_path / "videos" / with_videos).read_bytes() == CLIP
+    pair = next(iter(small_suite().pairs))
+    (folder,) = (path for path in (tmp_path / "prompts").iterdir() if path.is_dir())
+    page = Page((folder / f"{pair}.html").read_text())
+    videos = [values for tag, values in page.tags if tag == "video"]
+    jobs = [job for job in small_suite().jobs if job.pair == pair]
+    assert len(videos) == len(jobs)
+    for values in videos:
+        assert values["src"] == f"../../videos/{with_videos}"
+        assert values["preload"] == "none"
+        assert {"controls", "muted", "loop", "playsinline"} <= values.keys()
+        assert "autoplay" not in values
+    text = " ".join(" ".join(page.words).split())
+    assert text.count("no preview in this store") == 2 * len(jobs)
+    rows = derived.scores(filled.store, filled.ids["Beta"])
+    own = rows[rows["subject"].isna() & (rows["job"] == jobs[0].id) & (rows["metric"] == "clip_t")]
+    assert number(float(own["value"].iloc[0])) in text
+    assert jobs[0].prompt in text
+    assert "not shown: " in text
+
+
+def test_a_site_is_built_without_videos(filled: Filled, with_videos: str, tmp_path: Path) -> None:
+    build(filled.store, tmp_path, rules=filled.rules)
+    built = build(filled.store, tmp_path, rules=filled.rules, videos=False)
+    assert built.videos == "These pages were built without videos."
+    assert list((tmp_path / "videos").iterdir()) == []
+    for path in (tmp_path / "prompts").rglob("*.html"):
+        assert "<video" not in path.read_text()
+        assert "built without videos" in path.read_text()
+
+
+def test_videos_stay_within_the_bound_and_first_seeds_come_first(
+    filled: Filled, tmp_path: Path
+) -> None:
+    pairs = list(small_suite().pairs)[:2]
+    beta = filled.ids["Beta"]
+    jobs = [job for job in small_suite().jobs if job.pair in pairs]
+    for at, job in enumerate(jobs):
+        previews._keep(filled.store, beta, job.id, bytes([at]) * 100)
+    firsts = [job.id for job in jobs if job.seed == 0]
+    chosen = choose_videos(filled.store, [beta], most=100 * len(firsts))
+    with filled.store.index.writing() as db:
+        db.execute(sa.delete(tables.previews))
+    assert {job for _, job in chosen.names} == set(firsts)
+    assert chosen.bytes == 100 * len(firsts)
+    assert len(chosen.left_out) == len(jobs) - len(firsts)
+    assert chosen.note(beta, jobs[-1].id) == "left out: the bound of the site"
+
+
+def test_a_suite_that_is_not_known_has_no_pages_of_pairs(filled: Filled) -> None:
+    (standing,) = boards(filled.store.submissions()).values()
+    nothing = choose_videos(filled.store, [])
+    ((name, text),) = prompt_pages(filled.store, Ranked(standing), nothing, Rules())
+    assert name == f"prompts/{standing.board.id}.html"
+    assert "does not know the tables" in str(text)
+
+
+def test_references_are_copied_where_they_may_be_shown() -> None:
+    shown = shown_references(load_suite("mini"))
+    assert all(len(one.addresses) == 4 for one in shown.values())
+    for address, data in reference_files(shown):
+        assert address == f"references/{hashlib.sha256(data).hexdigest()}.png"
+    assert list(reference_files(shown_references(small_suite()))) == []
+
+
 def test_a_method_page_tells_history_and_gives_the_files(site: Path, filled: Filled) -> None:
     identity = filled.ids["Delta"]
     text = " ".join(Page((site / "methods" / f"{identity[:12]}.html").read_text()).words)
@@ -219,6 +314,35 @@ def test_hostile_names_are_text(filled: Filled, hostile: str) -> None:
     assert "49" not in re.findall(r"\b49\b", shown)
     assert "\u202e" not in html
     assert (hostile in shown) or "[U+202E]" in shown
+
+
+@pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])
+def test_hostile_names_are_text_where_methods_are_compared_and_shown(
+    filled: Filled, hostile: str
+) -> None:
+    (standing,) = boards(filled.store.submissions()).values()
+    current = []
+    for one in standing.current:
+        card = one.entry.card.model_copy(update={"name": hostile})
+        entry = one.entry.model_copy(update={"card": card})
+        current.append(one.model_copy(update={"entry": entry}))
+    ranked = Ranked(Standing(standing.board, tuple(current), ()))
+    videos = choose_videos(filled.store, [])
+    made = [
+        *compare_pages(filled.store, ranked),
+        *prompt_pages(filled.store, ranked, videos, filled.rules),
+    ]
+    for name, text in made:
+        if name.endswith(".html"):
+            page = Page(str(text))
+            assert page.open == []
+            assert "img" not in {tag for tag, _ in page.tags}
+            assert [a.get("src") for t, a in page.tags if t == "script"] == [
+                f"{'../' * name.count('/')}sort.js"
+            ]
+            # the list of pairs names no method
+            named = not (name.startswith("prompts/") and name.count("/") == 1)
+            assert (hostile in "".join(page.words)) == named
 
 
 def test_only_images_that_may_be_shown_are() -> None:
