@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from customstudio.errors import UserError
+from customstudio.leaderboard import buttons
 from customstudio.leaderboard.boards import Standing, boards
 from customstudio.leaderboard.pages import css
 from customstudio.leaderboard.query import Query, write
@@ -35,6 +36,7 @@ ROOM = """
 @media (max-width: 640px) { .stMainBlockContainer { padding-inline: 1rem; } }
 """
 """Less empty room around Streamlit's own elements."""
+LOOK = ROOM + buttons.STYLE
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def run() -> None:
         if find_spec(f"customstudio.leaderboard.views.{name}") is not None
     }
     chosen = st.navigation(list(pages.values()), position="top")
-    st.html(f"<style>{css()}{ROOM}</style>")
+    st.html(f"<style>{css()}{LOOK}</style>")
     chosen.run()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from customstudio.errors import UserError
+from customstudio.leaderboard import buttons
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import side_by_side
 from customstudio.leaderboard.votes.plan import Slot
@@ -21,7 +22,7 @@ ANSWERS: dict[Answer, tuple[str, str]] = {
 """Answer -> what its button says, and its key."""
 _STATE = "vote"
 _LOOK_AGAIN = 0.4
-_STYLE = """<style>
+_STYLE = """
 .stMainBlockContainer { padding-top: 4.2rem; padding-bottom: 1rem; }
 .stMainBlockContainer .stVerticalBlock { gap: .55rem; }
 .st-key-clips video { max-height: 52vh; }
@@ -29,7 +30,8 @@ _STYLE = """<style>
 .st-key-answers > div { flex: 1 1 9rem; }
 .st-key-answers .stButton, .st-key-answers .stTooltipIcon, .st-key-answers button { width: 100%; }
 .st-key-asked p { font-size: 1.3rem; font-weight: 600; line-height: 1.3; }
-</style>"""
+"""
+_LOOK = f"<style>{_STYLE}{buttons.STYLE}</style>"
 HOW = (
     "You will see two videos side by side that should show the same text with the same subjects. "
     "Answer each question for A or B, *tie* if neither is better, or *both bad* if both fail. "
@@ -45,7 +47,7 @@ def vote(folder: Folder, code: str, *, titled: bool = True) -> None:
     Args:
         titled: show the study's title wherever no comparison is shown.
     """
-    st.html(_STYLE)
+    st.html(_LOOK)
     title = folder.study.title if titled else ""
     rater = folder.rater_of(code) if code else None
     if rater is None:
