@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from customstudio.leaderboard.site.build import build as build_site
 from customstudio.submissions import events
 from customstudio.submissions.build import build
 from customstudio.submissions.contents import Contents
@@ -67,6 +68,14 @@ def filled(
     )
     store.withdraw(ids["Delta"], OWNER, "Wrong seeds.")
     return Filled(store, ids, rules)
+
+
+@pytest.fixture(scope="session")
+def site(filled: Filled, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static pages of that store."""
+    out = tmp_path_factory.mktemp("site")
+    build_site(filled.store, out, address="https://board.example.org/", rules=filled.rules)
+    return out
 
 
 def publish(
