@@ -70,8 +70,9 @@ def print_differences(differences: Sequence[Difference]) -> None:
     for first, second in dict.fromkeys((d.first, d.second) for d in differences):
         console.print(Text(f"{second} minus {first}"))
         table = plain_table()
-        for title in ("key", "difference", "95% interval", "p", "p (Holm)", "pairs", "videos"):
-            table.add_column(title, justify="left" if title == "key" else "right", no_wrap=True)
+        table.add_column("key", overflow="fold")
+        for title in ("difference", "95% interval", "p", "p (Holm)", "pairs", "videos"):
+            table.add_column(title, justify="right", no_wrap=True)
         for d in differences:
             if (d.first, d.second) == (first, second):
                 table.add_row(*_difference(d))
