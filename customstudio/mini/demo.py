@@ -82,9 +82,10 @@ def _submit(run: Run, board: Path, videos: Path, about: str) -> None:
 
 
 def _remove_earlier(out: Path) -> None:
-    """Runs and board of an earlier demo; a run that is not the demo's stays."""
+    """Runs, videos and board of an earlier demo; a run that is not the demo's stays."""
     for source in SOURCES:
         earlier = out / source / "run.json"
         if earlier.is_file() and NOTE in earlier.read_text():
             shutil.rmtree(out / source)
+            shutil.rmtree(out / "videos" / source, ignore_errors=True)  # an older one's layout
             shutil.rmtree(out / "board", ignore_errors=True)
