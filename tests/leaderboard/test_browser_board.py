@@ -226,7 +226,7 @@ def test_comparison_draws_and_tells(tab: Tab) -> None:
     page.get_by_role("heading", name="Where each leads").wait_for()
     charts = page.locator('[data-testid="stVegaLiteChart"]')
     charts.nth(1).locator("canvas, svg").first.wait_for()
-    assert page.locator("[role=gridcell]", has_text="DINO-I").count() >= 1
+    page.locator("[role=gridcell]", has_text="DINO-I").first.wait_for(state="attached")
     page.get_by_role("tab", name="Radar").click()
     charts.nth(2).locator("canvas, svg").first.wait_for()
     tab.ready()
