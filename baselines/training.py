@@ -1,7 +1,8 @@
-"""The few lines that every fit shares: the noise-prediction loss, and a loop of AdamW.
+"""The few lines that every fit shares: the base's own loss, and a loop of AdamW.
 
 Ho et al., "Denoising diffusion probabilistic models", NeurIPS 2020, equation 14, in the latents of
-Rombach et al., CVPR 2022: the mean of || eps - eps_theta(z_t, t, c) ||^2, t uniform.
+Rombach et al., CVPR 2022: the mean of || eps - eps_theta(z_t, t, c) ||^2, t uniform. A base that
+predicts velocity has it in the place of eps, as it was trained.
 """
 
 import math
@@ -24,14 +25,14 @@ def denoising_errors(
     prompts: Sequence[str],
     generator: torch.Generator,
 ) -> Float[Tensor, " batch"]:
-    """The mean square error of the predicted noise, for each image as a video of one frame."""
+    """The mean square error of what the base predicts, for each image as a video of one frame."""
     latents = model.encode_images(images, generator)
     count = int(model.noising.config.num_train_timesteps)
     t = torch.randint(count, (len(latents),), generator=generator).to(model.device)
     noise = torch.randn(latents.shape, generator=generator).to(model.device)
     noisy = model.noising.add_noise(latents, noise, t)
-    predicted = model.predict(noisy, t, model.encode_text(prompts))
-    return ((predicted - noise) ** 2).flatten(1).mean(1)
+    found = model.output(noisy, t, model.encode_text(prompts))
+    return ((found - model.target(latents, noise, t)) ** 2).flatten(1).mean(1)
 
 
 def train(

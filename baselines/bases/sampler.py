@@ -101,6 +101,7 @@ def _denoise(
 def _scheduler(model: VideoModel, steps: int) -> Any:
     from diffusers import DPMSolverMultistepScheduler
 
-    scheduler = DPMSolverMultistepScheduler.from_config(model.schedule)
+    told_noise = {**model.schedule, "prediction_type": "epsilon"}  # as `predict` gives it
+    scheduler = DPMSolverMultistepScheduler.from_config(told_noise)
     scheduler.set_timesteps(steps, device=model.device)
     return scheduler

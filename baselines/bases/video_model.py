@@ -24,7 +24,7 @@ DECODE_FRAMES = 8
 
 @dataclass
 class VideoModel:
-    """A text-to-video latent diffusion model that predicts noise."""
+    """A text-to-video latent diffusion model."""
 
     unet: Any
     vae: Any
@@ -38,10 +38,9 @@ class VideoModel:
     """bfloat16 arithmetic in the UNet; weights and losses stay float32."""
 
     def __post_init__(self) -> None:
-        kind = self.schedule.get("prediction_type", "epsilon")
-        if kind != "epsilon":
+        if self._predicts not in ("epsilon", "v_prediction"):
             raise ValueError(
-                f"the base predicts {kind}; every loss here is of a base that predicts noise"
+                f"the base predicts {self._predicts}; losses here are of noise and of velocity"
             )
         for part in (self.unet, self.vae, self.text_encoder):
             part.to(self.device)
@@ -55,6 +54,10 @@ class VideoModel:
         from diffusers import DDPMScheduler
 
         return DDPMScheduler.from_config(self.schedule)
+
+    @property
+    def _predicts(self) -> str:
+        return str(self.schedule.get("prediction_type", "epsilon"))
 
     @property
     def scale(self) -> int:
@@ -133,16 +136,46 @@ class VideoModel:
         array: NDArray[np.uint8] = pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return array.reshape(batch, frames, *array.shape[1:])
 
+    def output(
+        self,
+        noisy: Float[Tensor, "batch channels frames height width"],
+        t: Int[Tensor, " batch"],
+        text: Float[Tensor, "batch tokens dim"],
+    ) -> Float[Tensor, "batch channels frames height width"]:
+        """What the UNet says, in float32: an estimate of `target`."""
+        with self.arithmetic():
+            found: Tensor = self.unet(noisy, t, encoder_hidden_states=text, return_dict=False)[0]
+        return found.float()
+
+    def target(
+        self,
+        clean: Float[Tensor, "batch channels frames height width"],
+        noise: Float[Tensor, "batch channels frames height width"],
+        t: Int[Tensor, " batch"],
+    ) -> Float[Tensor, "batch channels frames height width"]:
+        """What the UNet is trained to say.
+
+        The noise, or v = sqrt(a) * noise - sqrt(1 - a) * clean, a the product of alphas up to t
+        (Salimans and Ho, "Progressive distillation", ICLR 2022, arXiv:2202.00512, appendix D).
+        """
+        if self._predicts == "epsilon":
+            return noise
+        velocity: Tensor = self.noising.get_velocity(clean, noise, t)
+        return velocity
+
     def predict(
         self,
         noisy: Float[Tensor, "batch channels frames height width"],
         t: Int[Tensor, " batch"],
         text: Float[Tensor, "batch tokens dim"],
     ) -> Float[Tensor, "batch channels frames height width"]:
-        """The UNet's estimate of the noise, in float32."""
-        with self.arithmetic():
-            noise: Tensor = self.unet(noisy, t, encoder_hidden_states=text, return_dict=False)[0]
-        return noise.float()
+        """The UNet's estimate of the noise, whatever it was trained to say."""
+        found = self.output(noisy, t, text)
+        if self._predicts == "epsilon":
+            return found
+        signal = self.noising.alphas_cumprod.to(self.device)[t][:, None, None, None, None]
+        noise: Tensor = signal.sqrt() * found + (1 - signal).sqrt() * noisy
+        return noise
 
     @contextmanager
     def arithmetic(self) -> Iterator[None]:
