@@ -76,7 +76,8 @@ def add_entry(db: Connection, entry: Entry, checked: Checked) -> Entry:
     """Insert an entry, with flags for what it shares with others' submissions.
 
     Raises:
-        UserError: the name is another owner's, or what it supersedes is not the owner's to replace.
+        UserError: the name is another owner's, or what it supersedes is not the owner's to replace,
+            or stands on another board.
     """
     check_claims(db, entry)
     copies = _copies(db, entry, checked)
@@ -125,6 +126,12 @@ def check_claims(db: Connection, entry: Entry) -> None:
             "there is no such submission" if old is None else "the submission is another owner's",
             where=f"supersedes: {entry.supersedes}",
             fix="name a submission of your own: customstudio submissions list",
+        )
+    if (old.protocol, old.suite.digest) != (entry.protocol, entry.suite.digest):
+        raise UserError(
+            "the submission is of another suite or protocol",
+            where=f"supersedes: {entry.supersedes}",
+            fix="withdraw that one if it should go, and supersede none",
         )
     event = tables.events.c
     ended = event.kind.in_(("superseded", "withdrawn"))

@@ -62,11 +62,20 @@ def read_events(text: bytes) -> tuple[Event, ...]:
 
 
 def opens(events: tuple[Event, ...], entry: Entry) -> bool:
-    """Whether these are the events with which a submission comes, signed by its owner."""
-    wanted = [("received", entry.id), ("published", entry.id)]
-    wanted += [("superseded", entry.supersedes)] if entry.supersedes else []
-    told = [(event.kind, event.submission) for event in events]
-    return told == wanted and all(e.by == entry.owner and e.is_signed() for e in events)
+    """Whether these are the events with which a submission comes, signed by its owner.
+
+    An event of another protocol would count for nothing: the submission would be stored and not
+    published, or what it supersedes would stay.
+    """
+    wanted: list[tuple[str, str, str | None]] = [
+        ("received", entry.id, None),
+        ("published", entry.id, None),
+    ]
+    wanted += [("superseded", entry.supersedes, entry.id)] if entry.supersedes else []
+    told = [(event.kind, event.submission, event.other) for event in events]
+    return told == wanted and all(
+        e.by == entry.owner and e.protocol == entry.protocol and e.is_signed() for e in events
+    )
 
 
 def take_in(db: Connection, entry: Entry, checked: Checked, events: tuple[Event, ...]) -> Entry:

@@ -17,14 +17,18 @@ import pyarrow.parquet as pq
 import pytest
 
 import customstudio.submissions
+from customstudio.errors import UserError
 from customstudio.submissions import parquet
+from customstudio.submissions.build import build
 from customstudio.submissions.contents import Contents
 from customstudio.submissions.decoder import Decoder, Refused
 from customstudio.submissions.events import signed
 from customstudio.submissions.gate import Checked
 from customstudio.submissions.keys import Key
+from customstudio.submissions.recovery import opening_of
 from customstudio.submissions.schema import ENV
 from customstudio.submissions.store import Store
+from tests.submissions import factory
 from tests.submissions.mutate import resealed
 
 Gate = Callable[[Contents], Checked]
@@ -163,6 +167,41 @@ def test_replayed_events(tmp_path: Path, good: Contents, key: Key, gate: Gate) -
     elsewhere = event.model_copy(update={"submission": "0" * 64})
     assert not elsewhere.is_signed()
     assert len(store.events(good.id)) == 3
+
+
+def test_opening_events_that_would_count_for_nothing(
+    tmp_path: Path, run: Path, good: Contents, key: Key, gate: Gate
+) -> None:
+    """Signed for another protocol, or of another successor: half published, or two rows of one."""
+    store = Store(tmp_path / "store", gate=gate)
+    with pytest.raises(UserError, match="not signed by its owner"):
+        store.publish_signed(good, opening_of(good.id, "mini-v1", None, key))
+    assert store.submissions() == []
+    protocol = store.publish(good, key).entry.protocol
+    newer = build(run, factory.card(about="Better."), owner=key.public, supersedes=good.id)
+    *first, last = opening_of(newer.id, protocol, good.id, key)
+    for wrong in (
+        signed(key, "superseded", good.id, "mini-v1", other=newer.id),
+        signed(key, "superseded", good.id, protocol, other="0" * 64),
+        signed(key, "superseded", good.id, protocol),
+    ):
+        with pytest.raises(UserError, match="not signed by its owner"):
+            store.publish_signed(newer, (*first, wrong))
+    assert len(store.submissions()) == 1
+    store.publish_signed(newer, (*first, last))
+    assert store.entry(good.id).state.superseded_by == newer.id
+
+
+def test_nothing_is_superseded_from_another_board(
+    tmp_path: Path, good: Contents, key: Key, gate: Gate
+) -> None:
+    store = Store(tmp_path / "store", gate=gate)
+    store.publish(good, key)
+    run = factory.write_run(tmp_path / "run", protocol="dreamvideo-script")
+    other = build(run, factory.card(), owner=key.public, supersedes=good.id)
+    with pytest.raises(UserError, match="of another suite or protocol"):
+        store.publish(other, key)
+    assert store.entry(good.id).state.superseded_by is None
 
 
 def test_secrets_in_the_environment(good: Contents, gate: Gate) -> None:
