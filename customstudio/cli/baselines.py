@@ -24,6 +24,7 @@ def group() -> None:
 @app.command()
 def regenerate(
     suite: Annotated[str, typer.Option(help="A suite's name.")],
+    prompt_set: options.PromptSet = None,
     methods: Annotated[
         str | None, typer.Option(help="Methods, separated by commas.", show_default="all built-in")
     ] = None,
@@ -32,7 +33,9 @@ def regenerate(
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of videos and runs.", show_default="runs/baselines/SUITE"),
+        typer.Option(
+            help="Folder of videos and runs.", show_default="runs/baselines/SUITE[-PROMPT_SET]"
+        ),
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(help="Protocol.", show_default="mini-v1 for suite mini")
@@ -56,8 +59,8 @@ def regenerate(
     from customstudio.generation.prepare import Request
     from customstudio.suites.load import load_suite
 
-    chosen = load_suite(suite)
-    folder = out or Path("runs") / "baselines" / suite
+    chosen = load_suite(suite, prompt_set=prompt_set)
+    folder = out or Path("runs") / "baselines" / "-".join(filter(None, [suite, prompt_set]))
     rows = work.rows(options.listed(methods), ablations=ablations)
     common = Request(
         chosen, rows[0].method, folder, base=base, base_folder=base_dir, batch=batch, device=device
