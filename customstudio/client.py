@@ -53,11 +53,7 @@ class Server:
             UserError: not an address.
         """
         if not _ADDRESS.fullmatch(address):
-            raise UserError(
-                "not the address of a server",
-                where=ascii(address[:200]),
-                fix="write https://HOST, as the board's page About says",
-            )
+            raise _no_address(address)
         self.address, self.sleep = address.rstrip("/"), sleep
         self._opener = urllib.request.build_opener(_NoRedirects)
 
@@ -113,6 +109,8 @@ class Server:
             request = urllib.request.Request(address, body, dict(headers or {}), method=method)
             try:
                 status, head, text = self._send(request)
+            except UnicodeError as error:  # before anything is sent: it would fail again
+                raise _no_address(self.address) from error
             except (OSError, HTTPException) as error:
                 trouble, wait = _plain(str(getattr(error, "reason", error))), 2.0**attempt
             else:
@@ -167,6 +165,14 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         newurl: str,
     ) -> None:
         """Follow nothing: what is sent goes where the user said."""
+
+
+def _no_address(text: str) -> UserError:
+    return UserError(
+        "not the address of a server",
+        where=ascii(text[:200]),
+        fix="write https://HOST, as the board's page About says",
+    )
 
 
 def _asked_wait(header: str | None) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
+from pydantic import ValidationError
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
@@ -31,8 +32,16 @@ _SESSION = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepa
 """A client whose machine is gone loses its right to write within a minute."""
 
 
+class Unavailable(UserError):
+    """The store itself is in trouble, not what was asked of it."""
+
+
 class Database:
-    """The tables of one store."""
+    """The tables of one store.
+
+    Each of its methods raises `Unavailable` where the database fails: it does not answer, or its
+    file cannot be read. What a statement does wrong stays SQLAlchemy's error.
+    """
 
     def __init__(self, place: Path | str) -> None:
         """Name a database; nothing is opened yet.
@@ -68,7 +77,7 @@ class Database:
         Raises:
             UserError: a newer CustomStudio made them.
         """
-        with self._engine.connect() as db:
+        with self._connected() as db:
             if _schema(db) == tables.SCHEMA:
                 return
             if self.path is not None:
@@ -95,7 +104,7 @@ class Database:
 
     @contextmanager
     def _holding(self) -> Iterator[Connection]:
-        with self._engine.connect() as db:  # what is not committed goes when this is closed
+        with self._connected() as db:  # what is not committed goes when this is closed
             if self.path is not None:
                 db.exec_driver_sql("BEGIN IMMEDIATE")
             else:
@@ -109,9 +118,23 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """One state of the tables, whatever others write meanwhile."""
         kind = "" if self.path is not None else " ISOLATION LEVEL REPEATABLE READ READ ONLY"
-        with self._engine.connect() as db:
+        with self._connected() as db:
             db.exec_driver_sql(f"BEGIN{kind}")
             yield db
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as db:
+                yield db
+        except (sa.exc.DatabaseError, ValidationError) as error:
+            if not _fails(error):
+                raise
+            raise Unavailable(
+                f"the database fails: {why(error)}",
+                where=self.shown,
+                fix="see that it is running, or bring the file back from a backup",
+            ) from error
 
     def version(self, part: Part = "submissions") -> int:
         """A number that grows whenever the part changes: what a cache may hold on to."""
@@ -135,8 +158,23 @@ def new_row(db: Connection, table: sa.Table, **values: object) -> bool:
     return db.execute(row.returning(key)).first() is not None
 
 
+def _fails(error: Exception) -> bool:
+    """Whether it is the database that fails, and not a statement of ours."""
+    cause = getattr(error, "orig", None)
+    if isinstance(error, ValidationError):  # a row that is none of ours
+        return True
+    if isinstance(cause, sqlite3.DatabaseError):
+        ours = getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
+        return type(cause) in (sqlite3.OperationalError, sqlite3.DatabaseError) and not ours
+    return isinstance(error, sa.exc.OperationalError)
+
+
 def why(error: Exception) -> str:
     """What went wrong, on one line, without statements and their values."""
+    if isinstance(error, UserError):
+        return error.what
+    if isinstance(error, ValidationError):
+        return f"a row is not what it should be ({error.title})"
     cause = getattr(error, "orig", None) or error
     return str(cause).strip().partition("\n")[0] or type(cause).__name__
 

@@ -139,7 +139,8 @@ def read_maintainers(path: Path) -> dict[str, str]:
     """
     if not path.exists():
         return {}
-    lines = [line.split(maxsplit=1) for line in path.read_text().splitlines() if line.strip()]
+    text = path.read_text(errors="replace")
+    lines = [line.split(maxsplit=1) for line in text.splitlines() if line.strip()]
     wrong = [" ".join(line) for line in lines if len(line) < 2 or not _KEY.fullmatch(line[0])]
     if wrong:
         raise UserError(

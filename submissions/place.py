@@ -61,7 +61,7 @@ def open_database(root: Path, address: str | None = None) -> Database:
         identity = f"{database.identity()}\n"
         if not mark.exists():
             write_text(mark, identity)
-        elif mark.read_text() != identity:
+        elif mark.read_text(errors="replace") != identity:
             raise _other("the database is another store's", mark, f"give another {DATABASE}")
         return database
 

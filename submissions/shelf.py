@@ -42,7 +42,7 @@ class Shelf:
             events: dict[str, list[Event]] = {}
             for event in events_of(db):
                 events.setdefault(event.submission, []).append(event)
-        entries = [Entry.model_validate_json(document) for document in documents]
+            entries = [Entry.model_validate_json(document) for document in documents]
         return [self._listed(entry, events.get(entry.id, [])) for entry in entries]
 
     def entry(self, submission: str) -> Listed:

@@ -89,8 +89,7 @@ class Votes:
         if board is not None:
             wanted = wanted.where(table.c.board == board)
         with self.database.reading() as db:
-            found = db.execute(wanted).mappings().all()
-        return tuple(_vote(dict(row)) for row in found)
+            return tuple(_vote(dict(row)) for row in db.execute(wanted).mappings())
 
     def used(self, ticket: str) -> bool:
         """Whether a ticket has been used."""

@@ -300,3 +300,13 @@ def test_no_torch() -> None:
         text=True,
     )
     assert done.stdout.strip() == "False", done.stderr
+
+
+@pytest.mark.parametrize(
+    "wrong", ["https://board..example.org", f"https://{'a' * 70}.org", "http://.", "https://a b"]
+)
+def test_addresses_that_are_none(wrong: str) -> None:
+    """Some are found out only when they are looked up: at once, and in three lines."""
+    with pytest.raises(UserError, match="not the address of a server") as caught:
+        Server(wrong, sleep=pytest.fail).entry("0" * 8)
+    assert len(str(caught.value).splitlines()) == 3

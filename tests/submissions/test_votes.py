@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 from sqlalchemy import text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from customstudio.errors import UserError
-from customstudio.submissions.database import Database
+from customstudio.submissions.database import Database, Unavailable
 from customstudio.submissions.votes import Vote, Votes
 
 
@@ -167,6 +167,30 @@ def test_tables_of_before(tmp_path: Path) -> None:
     assert Votes(database).add(vote())
     with database.reading() as opened:
         assert opened.execute(text("SELECT owner FROM names")).scalar() == "b"
+
+
+@pytest.mark.parametrize("damage", ["pages", "row", "no file"])
+def test_a_database_that_fails(tmp_path: Path, damage: str) -> None:
+    """Three lines to read, whatever of it fails; an error of ours stays an error of ours."""
+    path = tmp_path / "index.sqlite"
+    database = Database(path)
+    database.create()
+    Votes(database).add(vote())
+    with pytest.raises(OperationalError), database.reading() as db:
+        db.execute(text("SELECT nothing"))
+    if damage == "pages":
+        data = path.read_bytes()
+        path.write_bytes(data[:4096] + b"\xff" * (len(data) - 4096))
+    elif damage == "row":
+        with database.writing("votes") as db:
+            db.execute(text("INSERT INTO votes SELECT 9, '!', board, job, left, right, question,"
+                            " answer, rater, gold, swapped, at FROM votes"))  # fmt: skip
+    else:
+        path.unlink()
+        path.mkdir()
+    with pytest.raises(Unavailable, match="the database fails: ") as caught:
+        Votes(database).all()
+    assert len(str(caught.value).splitlines()) == 3
 
 
 def test_newer_tables_are_left_alone(database: Database) -> None:
