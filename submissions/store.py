@@ -18,7 +18,7 @@ from customstudio.records import Record
 from customstudio.submissions import events as signing
 from customstudio.submissions.chain import add_event, events_of
 from customstudio.submissions.contents import Contents, check_contents
-from customstudio.submissions.database import why
+from customstudio.submissions.database import Unavailable, why
 from customstudio.submissions.disk import clear, staged, sync
 from customstudio.submissions.entries import Entry, check_claims, entry_of, read_entry
 from customstudio.submissions.events import Event, read_maintainers
@@ -38,11 +38,7 @@ from customstudio.submissions.votes import Votes
 
 __all__ = ["Published", "Store", "Unavailable", "default_store"]
 CLOCKS_DIFFER = timedelta(days=1)
-"""How far from now the time in an owner's events may be."""
-
-
-class Unavailable(UserError):
-    """The store itself is in trouble, not the submission."""
+"""How far from now the time in an event may be."""
 
 
 class Published(Record):
@@ -82,7 +78,7 @@ class Store(Shelf):
             self.maintainers = read_maintainers(self.root / "maintainers.txt")
             clear(self.staging)
             self.alarms = reconcile(self.bundles, self.index, gate)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, Unavailable) as error:
             raise Unavailable(
                 f"cannot open the store: {why(error)}",
                 where=str(self.root),
@@ -122,7 +118,7 @@ class Store(Shelf):
             with self.index.reading() as db:
                 check_claims(db, entry)
             return self._place(contents, checked, entry, events)
-        except (OSError, SQLAlchemyError) as error:
+        except (OSError, SQLAlchemyError, Unavailable) as error:
             raise Unavailable(
                 f"cannot write to the store: {why(error)}",
                 where=str(self.root),
@@ -158,7 +154,7 @@ class Store(Shelf):
         """Add a signed event; False if it is there already.
 
         Raises:
-            UserError: a forged signature, somebody who may not say so, no such submission.
+            UserError: a forged signature, somebody who may not say so, not of now; none of this id.
         """
         entry = self.entry(event.submission).entry
         allowed = signing.may(event, entry.owner, self.maintainers)
@@ -169,6 +165,7 @@ class Store(Shelf):
                 where=f"submission {event.submission}",
                 fix="the owner may withdraw; all else is for maintainers (docs/submissions.md)",
             )
+        _check_clock(event.submission, (event,))
         with self.index.writing() as db:
             return add_event(db, event)
 
@@ -198,11 +195,16 @@ def _given_opening(entry: Entry, events: tuple[Event, ...]) -> tuple[Event, ...]
             where=entry.id,
             fix="send it with `customstudio submit`, and the owner's key",
         )
+    _check_clock(entry.id, events)
+    return events
+
+
+def _check_clock(submission: str, events: tuple[Event, ...]) -> None:
+    """Whether events are of now: no replay from elsewhere, none that stays the newest for years."""
     now = datetime.now(UTC)
     if any(abs(now - datetime.fromisoformat(event.at)) > CLOCKS_DIFFER for event in events):
         raise UserError(
             f"it was signed at {events[0].at}, and here it is {now:%Y-%m-%dT%H:%M}",
-            where=entry.id,
+            where=submission,
             fix="set the clock, and send it again",
         )
-    return events

@@ -308,5 +308,5 @@ def test_no_torch() -> None:
 def test_addresses_that_are_none(wrong: str) -> None:
     """Some are found out only when they are looked up: at once, and in three lines."""
     with pytest.raises(UserError, match="not the address of a server") as caught:
-        Server(wrong, sleep=pytest.fail).entry("0" * 8)
+        Server(wrong, sleep=lambda seconds: pytest.fail("it tried again")).entry("0" * 8)
     assert len(str(caught.value).splitlines()) == 3

@@ -169,6 +169,21 @@ def test_replayed_events(tmp_path: Path, good: Contents, key: Key, gate: Gate) -
     assert len(store.events(good.id)) == 3
 
 
+def test_events_of_another_time(tmp_path: Path, good: Contents, key: Key, gate: Gate) -> None:
+    """One of years ahead would stay on top of the feed; one of the past may be a replay."""
+    store = Store(tmp_path / "store", gate=gate)
+    entry = store.publish(good, key).entry
+    now = signed(key, "withdrawn", good.id, entry.protocol)
+    for at in ("9999-12-31T23:59:59+00:00", "2020-01-01T00:00:00+00:00"):
+        other = now.model_copy(update={"at": at})
+        other = other.model_copy(update={"signature": key.sign(other.message)})
+        assert other.is_signed()
+        with pytest.raises(UserError, match="it was signed at"):
+            store.append(other)
+    assert not store.entry(good.id).state.withdrawn
+    assert store.append(now)
+
+
 def test_opening_events_that_would_count_for_nothing(
     tmp_path: Path, run: Path, good: Contents, key: Key, gate: Gate
 ) -> None:
