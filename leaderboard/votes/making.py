@@ -3,7 +3,9 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,24 +63,54 @@ def make_study(
     slots = make_plan(_by_method(there), settings)
     used = [(m, slot.job) for slot in slots for m in dict.fromkeys((slot.left, slot.right))]
     shown = [there[place] for place in sorted(set(used))]
-    clips = _write_clips(root / CLIPS, shown, progress)
-    study = Study(
-        id=f"study-{secrets.token_hex(6)}",
-        title=_title(title),
-        made=datetime.now(UTC).isoformat(timespec="seconds"),
-        suite=source.label,
-        questions=tuple(q for q in QUESTIONS if q in questions),
-        settings=settings,
-        methods=tuple(sorted({slot.left for slot in slots} | {slot.right for slot in slots})),
-        jobs={
-            item.job: JobInfo(prompt=item.prompt, subjects=tuple(s.id for s in item.subjects))
-            for item in shown
-        },
-        clips=clips,
-        references=_write_references(root / REFERENCES, shown),
-        slots=slots,
-    )
-    return write_study(root, study, address)
+    _begin(root / CLIPS)
+    with _whole(root):
+        clips = _write_clips(root / CLIPS, shown, progress)
+        study = Study(
+            id=f"study-{secrets.token_hex(6)}",
+            title=_title(title),
+            made=datetime.now(UTC).isoformat(timespec="seconds"),
+            suite=source.label,
+            questions=tuple(q for q in QUESTIONS if q in questions),
+            settings=settings,
+            methods=tuple(sorted({slot.left for slot in slots} | {slot.right for slot in slots})),
+            jobs={
+                item.job: JobInfo(prompt=item.prompt, subjects=tuple(s.id for s in item.subjects))
+                for item in shown
+            },
+            clips=clips,
+            references=_write_references(root / REFERENCES, shown),
+            slots=slots,
+        )
+        return write_study(root, study, address)
+
+
+def _begin(folder: Path) -> None:
+    """Make the first folder, which nobody else may be making at the same time."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"the study cannot be made: {error.strerror}",
+            where=str(folder),
+            fix="name a folder that is not there yet, where you may write",
+        ) from error
+
+
+@contextmanager
+def _whole(root: Path) -> Iterator[None]:
+    """A new folder that is written whole, or is gone again, so that the same command can be run."""
+    try:
+        yield
+    except BaseException as error:
+        shutil.rmtree(root, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise UserError(
+                f"the study cannot be made: {error.strerror or error}",
+                where=str(error.filename or root),
+                fix="give images that can be read, and a folder that you may write to",
+            ) from error
+        raise
 
 
 def _check(items: Iterable[Item], questions: Sequence[Question]) -> None:
@@ -115,7 +147,6 @@ def _by_method(there: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _write_clips(folder: Path, items: Sequence[Item], progress: Progress) -> tuple[Clip, ...]:
-    folder.mkdir(parents=True)
     clips, problems = [], []
     staged = folder / "next.mp4"
     for done, item in enumerate(items):

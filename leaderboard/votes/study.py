@@ -135,7 +135,15 @@ class Folder:
         return self.root.resolve().parent.name == ROUNDS
 
     def _database(self) -> Database:
-        return open_database(self.root.resolve().parents[1] if self.is_round else self.root)
+        place = self.root.resolve().parents[1] if self.is_round else self.root
+        try:
+            return open_database(place)
+        except OSError as error:
+            raise UserError(
+                f"the votes cannot be read: {error.strerror}",
+                where=str(place),
+                fix="give a study on a local disk that you may write to",
+            ) from error
 
     def rater(self, number: int) -> str:
         """A rater's name in the votes: opaque."""

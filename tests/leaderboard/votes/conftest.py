@@ -14,7 +14,11 @@ from customstudio.leaderboard.votes.study import Folder
 from customstudio.media.video import write_video
 from customstudio.mini.rendering import scene_of
 from customstudio.mini.world import FPS, render
+from customstudio.submissions.place import DATABASE
 from customstudio.suites.load import load_suite
+from tests.submissions.conftest import address, postgres
+
+__all__ = ["address", "postgres"]  # fixtures of these tests too
 
 JOBS = ("pet_cat1+pet_dog1/T2-01/0", "toy_robot+toy_duck/T2-02/0", "pet_cat1+pet_dog1/T2-02/0",
         "pet_cat2+pet_dog1+toy_duck/T3-01/0")  # fmt: skip
@@ -50,3 +54,11 @@ def study(tmp_path: Path, made_study: Path) -> Folder:
     """A study of one's own."""
     shutil.copytree(made_study, tmp_path / "study")
     return Folder(tmp_path / "study")
+
+
+@pytest.fixture
+def anywhere(study: Folder, address: str | None, monkeypatch: pytest.MonkeyPatch) -> Folder:
+    """The same, with its votes in SQLite or in PostgreSQL."""
+    if address is not None:
+        monkeypatch.setenv(DATABASE, address)
+    return study

@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import UnidentifiedImageError
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from customstudio.cli.main import app
 from customstudio.errors import UserError
 from customstudio.leaderboard import derived
+from customstudio.leaderboard.votes import making
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import HEIGHT, STRIP, side_by_side
 from customstudio.leaderboard.votes.making import make_study
@@ -31,7 +33,9 @@ from customstudio.leaderboard.votes.sources import from_folder, from_store
 from customstudio.leaderboard.votes.study import CLIPS, KEY, RATERS, ROUNDS, STUDY, Folder
 from customstudio.media.video import read_video
 from customstudio.mini.rendering import Wanted, write_videos
+from customstudio.submissions.place import DATABASE
 from customstudio.submissions.previews import _keep
+from customstudio.submissions.store import Store
 from customstudio.submissions.votes import Answer, Question
 from customstudio.suites.load import load_suite
 from customstudio.suites.references import data_dir
@@ -105,7 +109,8 @@ def test_two_clips_become_one_video(study: Folder, tmp_path: Path) -> None:
     assert np.abs(sides[:, :, -HEIGHT:] - one.frames).mean() > 10
 
 
-def test_each_ticket_once_and_in_order(study: Folder) -> None:
+def test_each_ticket_once_and_in_order(anywhere: Folder) -> None:
+    study = anywhere
     booth, other = Booth(study, 0), Booth(study, 1)
     first, second = booth.slots[:2]
     ticket = study.ticket(first)
@@ -176,6 +181,7 @@ VOTER = """
 import sys
 from pathlib import Path
 from customstudio.leaderboard import derived
+from customstudio.leaderboard.votes import making
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.study import Folder
 folder = Folder(Path(sys.argv[1]))
@@ -186,8 +192,9 @@ while (slot := booth.next()) is not None:
 """
 
 
-def test_a_killed_server_loses_no_accepted_vote(study: Folder) -> None:
+def test_a_killed_server_loses_no_accepted_vote(anywhere: Folder) -> None:
     """Two processes vote; both are killed at once; what either had reported is there, whole."""
+    study = anywhere
     study.votes.version()
     voters = [
         subprocess.Popen(
@@ -208,6 +215,47 @@ def test_a_killed_server_loses_no_accepted_vote(study: Folder) -> None:
     assert set(filter(None, said)) <= kept.keys()
     assert all(questions == set(study.study.questions) for questions in kept.values())
     honest(study, 2, np.random.default_rng(0))  # nothing holds the others up
+
+
+def test_votes_of_a_round(
+    anywhere: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are in the database of the store, wherever that is."""
+    store = Store(tmp_path / "store")
+    root = store.root / ROUNDS / "first"
+    root.parent.mkdir()
+    anywhere.root.rename(root)
+    folder, before = Folder(root), store.votes.version()
+    for rater in range(2):
+        honest(folder, rater, np.random.default_rng(rater))
+    found = outcome(folder)
+    assert found.comparisons == 2 * SMALL.each
+    assert store.votes.all(folder.study.id) == folder.votes.all()
+    assert store.votes.version() == before + found.comparisons
+    assert len(as_csv(folder).splitlines()) == found.votes + 1
+    assert not list(root.glob("index.*"))
+    if store.index.path is None:
+        monkeypatch.delenv(DATABASE)
+        with pytest.raises(UserError, match="the store's index is in PostgreSQL"):
+            Folder(root).votes.all()
+
+
+@pytest.mark.parametrize("database", ["damaged", "no answer", "no folder"])
+def test_a_database_that_fails(
+    study: Folder, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three lines on the terminal, and no traceback."""
+    if database == "damaged":
+        (study.root / "index.sqlite").write_bytes(b"no database " * 1000)
+    elif database == "no answer":
+        monkeypatch.setenv(DATABASE, "postgresql://somebody:secret@127.0.0.1:1/none")
+    else:
+        (study.root / "index.sqlite").mkdir()
+    for command in ("report", "serve"):
+        done = CliRunner().invoke(app, ["study", command, str(study.root)])
+        assert isinstance(done.exception, UserError), done.output
+        assert len(str(done.exception).splitlines()) == 3
+        assert "secret" not in str(done.exception)
 
 
 @pytest.mark.parametrize("name", ["<img src=x>", "=1+1", "a|b", "![x](y)", "ｍ"])
@@ -294,6 +342,22 @@ def test_a_broken_video_is_named(rendered: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         make_study(tmp_path / "study", from_folder(videos), SMALL)
     assert str(caught.value).count("grey/") == 4
+    assert not (tmp_path / "study").exists()  # mended, the same command makes it
+
+
+def test_a_study_is_made_whole_or_not_at_all(
+    rendered: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reference image that is none, after all clips were written."""
+
+    def broken(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise UnidentifiedImageError(f"cannot identify image file {source}")
+
+    monkeypatch.setattr(making, "small_picture", broken)
+    with pytest.raises(UserError, match="the study cannot be made: cannot identify"):
+        make_study(tmp_path / "study", from_folder(rendered), SMALL)
+    assert not (tmp_path / "study").exists()
 
 
 def test_commands_of_the_docs() -> None:
