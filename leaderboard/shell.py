@@ -75,7 +75,7 @@ class AppLinks:
 
     def method(self, entry: Entry) -> str:
         """A submission's page."""
-        return f"method?id={entry.id[:12]}"
+        return f"method?id={entry.short}"
 
     def sort(self, query: Query, key: str) -> str:
         """The board in another order; chosen twice, it turns round."""

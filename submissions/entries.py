@@ -41,6 +41,11 @@ class Entry(Record):
     coverage: dict[str, Coverage]
     bytes: int
 
+    @property
+    def short(self) -> str:
+        """The beginning of the id, for addresses: too long to make another with the same."""
+        return self.id[:20]
+
 
 class Listed(Record):
     """An entry with what its events come to."""

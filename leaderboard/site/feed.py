@@ -47,7 +47,7 @@ def _entry(feed: ElementTree.Element, event: Event, one: Listed, base: str) -> N
     suite = f"{one.entry.suite.name} {one.entry.suite.version}, {one.entry.protocol}"
     _add(entry, "summary", f"{suite}. {event.about or ''}".strip())
     if base.startswith("https://"):
-        _link(entry, f"{base}/methods/{one.entry.id[:12]}.html", "alternate")
+        _link(entry, f"{base}/methods/{one.entry.short}.html", "alternate")
 
 
 def _add(parent: ElementTree.Element, name: str, text: str) -> None:

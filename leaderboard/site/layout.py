@@ -34,7 +34,7 @@ class SiteLinks:
 
     def method(self, entry: Entry) -> str:
         """A submission's page."""
-        return f"{self.root}methods/{entry.id[:12]}.html"
+        return f"{self.root}methods/{entry.short}.html"
 
     def sort(self, query: Query, key: str) -> str:
         """None: a few lines of script sort the table where it is."""

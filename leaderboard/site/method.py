@@ -23,7 +23,7 @@ def method_pages(
 ) -> Iterator[tuple[str, str | bytes]]:
     """A submission's page, and its files beside it."""
     entry, board = listed.entry, ranked.standing.board
-    short = entry.id[:12]
+    short = entry.short
     place = Place(f"methods/{short}.html", "../")
     keys, part = ranked.shown(Query()), part_of(listed)
     row = ranked.row(listed, part, keys)

@@ -79,7 +79,7 @@ def _groups(now: State, ranked: Ranked, listed: Listed, by: str, key: str) -> No
                                        required=True, key="by")  # fmt: skip
     chosen = right.selectbox("Metric", list(keys), list(keys).index(key) if key in keys else 0,
                              format_func=lambda name: keys[name].title, key="key")  # fmt: skip
-    set_parameters({"id": [listed.entry.id[:12]], "by": [str(chosen_by)], "key": [str(chosen)]})
+    set_parameters({"id": [listed.entry.short], "by": [str(chosen_by)], "key": [str(chosen)]})
     summary = details(now, listed)
     st.altair_chart(
         group_chart(summary, str(chosen_by), keys[str(chosen)], mode()), theme=None,
@@ -113,7 +113,7 @@ def _files(now: State, listed: Listed) -> None:
     store, entry = now.store, listed.entry
     st.text(f"The submission as it was published: five files, {entry.bytes:,} bytes.")
     made: dict[str, Callable[[], str | bytes]] = {
-        f"{entry.id[:12]}.zip": lambda: pack(store.contents(entry.id)),
+        f"{entry.short}.zip": lambda: pack(store.contents(entry.id)),
         "entry.json": lambda: export.to_json(export.entry_document(listed)),
         "groups.json": lambda: details(now, listed).model_dump_json(indent=1),
         "scores.csv": lambda: export.frame_csv(derived.scores(store, entry.id)),

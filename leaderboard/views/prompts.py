@@ -36,7 +36,7 @@ def page() -> None:
         {
             "board": [standing.board.id],
             "job": [job.id],
-            "id": [one.entry.id[:12] for one in chosen],
+            "id": [one.entry.short for one in chosen],
         }
     )
     st.text(f"“{job.prompt}”")

@@ -72,7 +72,8 @@ def _passed(contents: Contents, checked: Checked) -> None:
     now = state()
     if contents.id in now.by_id:
         st.info("It is on the board already.")
-        html(f'<p><a href="method?id={contents.id[:12]}" target="_self">See it</a></p>')
+        there = now.by_id[contents.id].entry
+        html(f'<p><a href="method?id={there.short}" target="_self">See it</a></p>')
         return
     allowed, why = may_send(submission.owner)
     if not allowed:
@@ -85,4 +86,4 @@ def _passed(contents: Contents, checked: Checked) -> None:
             show_error(error)
             return
         st.success("Published.", icon=":material/check_circle:")
-        html(f'<p><a href="method?id={entry.id[:12]}" target="_self">See it on the board</a></p>')
+        html(f'<p><a href="method?id={entry.short}" target="_self">See it on the board</a></p>')

@@ -51,13 +51,13 @@ def test_the_board_reads_without_scripts(site: Path, filled: Filled) -> None:
 
 def test_a_method_page_tells_history_and_gives_the_files(site: Path, filled: Filled) -> None:
     identity = filled.ids["Delta"]
-    text = " ".join(Page((site / "methods" / f"{identity[:12]}.html").read_text()).words)
+    text = " ".join(Page((site / "methods" / f"{identity[:20]}.html").read_text()).words)
     assert "withdrawn" in text
     assert "Wrong seeds." in text
     assert identity in text
-    packed = unpack((site / "methods" / f"{identity[:12]}.zip").read_bytes())
+    packed = unpack((site / "methods" / f"{identity[:20]}.zip").read_bytes())
     assert packed.id == identity
-    alpha = (site / "methods" / f"{filled.ids['Alpha'][:12]}.html").read_text()
+    alpha = (site / "methods" / f"{filled.ids['Alpha'][:20]}.html").read_text()
     assert "A. Maintainer" in alpha
     assert "All videos agree." in alpha
 
