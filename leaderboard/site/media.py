@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from customstudio.files import sha256_file
+from customstudio.files import replacing, sha256_file
 from customstudio.leaderboard.media import References, references
 from customstudio.report.text import count
 from customstudio.submissions.previews import previews
@@ -87,9 +87,8 @@ def write_videos(videos: Videos, folder: Path) -> int:
     for name, path in videos.files.items():
         there = folder / name
         if not there.is_file() or there.stat().st_size != path.stat().st_size:
-            folder.mkdir(parents=True, exist_ok=True)
-            half = shutil.copyfile(path, there.with_suffix(".tmp"))
-            half.replace(there)
+            with path.open("rb") as source, replacing(there) as copy:
+                shutil.copyfileobj(source, copy)
     return len(videos.files)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from customstudio.errors import UserError
 from customstudio.evaluation.compare import Difference
 from customstudio.leaderboard import derived, differences
 from customstudio.leaderboard.boards import Standing, boards, columns
@@ -97,6 +98,13 @@ def with_videos(filled: Filled) -> Iterator[str]:
     yield name
     with filled.store.index.writing() as db:
         db.execute(sa.delete(tables.previews))
+
+
+@pytest.mark.usefixtures("with_videos")
+def test_a_folder_that_cannot_be_written(filled: Filled, tmp_path: Path) -> None:
+    (tmp_path / "videos").write_text("a file in its place")
+    with pytest.raises(UserError, match="cannot write"):
+        build(filled.store, tmp_path, rules=filled.rules)
 
 
 def test_a_page_of_a_pair_shows_videos_and_their_scores(
