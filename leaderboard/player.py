@@ -1,10 +1,12 @@
 """Videos side by side in sync: a small page of our own, shown in a frame, and its files."""
 
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 from customstudio.leaderboard.pages import environment, piece
 from customstudio.submissions.previews import preview
+from customstudio.submissions.shelf import NoSuchSubmission
 from customstudio.submissions.store import Store, default_store
 
 MOST = 4
@@ -37,17 +39,26 @@ def _page(request: Any) -> Any:
 
     store = _store()
     job = request.query_params.get("job", "")[:200]
-    names = {one.entry.id: one.entry.card.name for one in store.submissions()}
-    ids = [i for i in request.query_params.getlist("id")[:MOST] if i in names]
+    names = _names(store, request.query_params.getlist("id")[:MOST])
     videos = [
         {
             "name": names[submission],
             "address": video_address(submission, job) if preview(store, submission, job) else "",
         }
-        for submission in ids
+        for submission in names
     ]
     theme = "dark" if request.query_params.get("theme") == "dark" else "light"
     return HTMLResponse(piece("player.html.j2", videos=videos, job=job, theme=theme))
+
+
+def _names(store: Store, ids: list[str]) -> dict[str, str]:
+    """Submission -> method's name; what the store does not hold is left out."""
+    found = {}
+    for submission in ids:
+        with suppress(NoSuchSubmission):
+            entry = store.entry(submission).entry
+            found[entry.id] = entry.card.name
+    return found
 
 
 def _script(request: Any) -> Any:
@@ -60,11 +71,9 @@ def _script(request: Any) -> Any:
 def _video(request: Any) -> Any:
     from starlette.responses import FileResponse, PlainTextResponse
 
-    store, wanted = _store(), request.query_params
-    submission = wanted.get("id", "")
-    known = {one.entry.id for one in store.submissions()}
+    wanted = request.query_params
     # Both are looked up, never joined to a path.
-    path = preview(store, submission, wanted.get("job", "")) if submission in known else None
+    path = preview(_store(), wanted.get("id", ""), wanted.get("job", ""))
     if path is None:
         return PlainTextResponse("no such preview\n", status_code=404)
     media_type = "video/webm" if path.suffix == ".webm" else "video/mp4"

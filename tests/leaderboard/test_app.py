@@ -129,6 +129,23 @@ def test_prompts(at_page: Callable[..., AppTest], filled: Filled) -> None:
     assert at.dataframe[0].value.loc["CLIP-T ↑", "Alpha"] == f"{mine['value'].item():.4f}"
 
 
+def test_the_player_looks_up_what_is_asked_and_no_more(
+    filled: Filled, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every request for a part of a video read the whole store, and checked all its signatures."""
+    from types import SimpleNamespace
+
+    from customstudio.leaderboard import player
+
+    monkeypatch.setattr(player, "_store", lambda: filled.store)
+    monkeypatch.setattr(filled.store, "submissions", None)
+    alpha = filled.ids["Alpha"]
+    names = player._names(filled.store, [alpha, "f" * 64, "../../etc/passwd"])
+    assert names == {alpha: "Alpha"}
+    request = SimpleNamespace(query_params={"id": alpha, "job": "../../etc/passwd"})
+    assert player._video(request).status_code == 404
+
+
 def test_about(at_page: Callable[..., AppTest]) -> None:
     text = html(at_page("about"))
     for words in ("reconstruction r1", "customstudio-v1", "DINO-I", "copy_paste", "blind"):
