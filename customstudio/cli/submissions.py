@@ -1,5 +1,6 @@
 """`customstudio submissions`: see what a store holds, check it, withdraw."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -90,9 +91,9 @@ def check_submission(
     from customstudio.submissions.recovery import EVENTS
 
     path = Path(submission)
-    if path.is_dir():
+    if os.path.isdir(path):  # False too for what no path can be
         contents = read_folder(path, beside=(EVENTS,))
-    elif path.exists():
+    elif os.path.exists(path):
         contents = read_archive(path)
     else:
         contents = open_store(store).contents(submission)

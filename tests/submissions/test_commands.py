@@ -110,6 +110,11 @@ def test_all_mistakes_of_a_card(here: Path, mini_run: Path) -> None:
     assert not (here / "store").exists()
 
 
+def test_what_no_path_can_be(here: Path) -> None:
+    with pytest.raises(UserError, match="no such submission"):
+        said("submissions", "check", "a" * 5000)
+
+
 def test_exit_status(here: Path) -> None:
     program = "from customstudio.cli.main import main; main()"
     done = subprocess.run(
