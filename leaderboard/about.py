@@ -74,8 +74,13 @@ def validity_rows(study: Study) -> Rows:
 
 
 def changes(listed: Iterable[Listed], most: int = 20) -> list[str]:
-    """The newest submissions, and what became of older ones, in a line each."""
-    newest = sorted(listed, key=lambda one: one.entry.evaluated, reverse=True)[:most]
+    """The newest submissions, and what became of older ones, in a line each.
+
+    Args:
+        listed: in the order in which they came; the times in them are their owners' words.
+        most: how many lines.
+    """
+    newest = list(listed)[-most:][::-1]
     return [f"{one.entry.evaluated[:10]}  {one.entry.card.name}: {_status(one)}" for one in newest]
 
 

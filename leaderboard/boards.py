@@ -7,7 +7,7 @@ from typing import Literal
 
 from customstudio.evaluation.records import KeyInfo
 from customstudio.metrics import catalog
-from customstudio.records import Record
+from customstudio.records import Record, digest
 from customstudio.submissions.entries import Listed
 from customstudio.submissions.rules import EMBEDDED_SUITES
 from customstudio.submissions.schema import SuiteRef
@@ -39,6 +39,8 @@ class Board(Record):
     """What the suite says of itself, for example `reconstruction r1`."""
     protocol: str
     references_digest: str
+    apart: str = ""
+    """What tells it from another board of this suite version and protocol; usually nothing."""
 
     @property
     def embedded(self) -> bool:
@@ -47,8 +49,9 @@ class Board(Record):
 
     @property
     def title(self) -> str:
-        """`mini v1 · mini-v1`."""
-        return f"{self.suite.name} {self.suite.version} · {self.protocol}"
+        """`mini v1 · mini-v1`, and what tells it apart: no two boards have the same."""
+        suite = f"{self.suite.name} {self.suite.version}"
+        return " · ".join(filter(None, (suite, self.protocol, self.apart)))
 
 
 @dataclass(frozen=True)
@@ -107,15 +110,20 @@ def _board(first: Listed, taken: set[str]) -> Board:
     entry = first.entry
     suite = entry.suite
     name = f"{suite.name}-{suite.version}-{suite.prompt_set}.{entry.protocol}"
+    declared = load_declaration(suite.name) if suite.name in SUITES else None
+    label, usual = (declared.label, declared.prompt_set) if declared else ("", "")
+    apart = [] if suite.prompt_set == usual else [f"prompts {suite.prompt_set}"]
     if name in taken:  # other reference images, or other tables under the same version
-        name += f".{entry.references_digest[:8]}{suite.digest[:4]}"
-    label = load_declaration(suite.name).label if suite.name in SUITES else ""
+        mark = digest([suite.digest, entry.references_digest])[:20]  # nobody makes another's
+        name += f".{mark}"
+        apart.append(f"other images or tables, {mark}")
     return Board(
         id=name,
         suite=suite,
         label=label,
         protocol=entry.protocol,
         references_digest=entry.references_digest,
+        apart=", ".join(apart),
     )
 
 

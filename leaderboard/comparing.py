@@ -1,12 +1,12 @@
 """Two to five submissions held against each other: paired, corrected; and who leads where."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import pandas as pd
 
 from customstudio.errors import UserError
-from customstudio.evaluation.compare import Difference, difference, holm
+from customstudio.evaluation.compare import Difference, holm, of_pairs
 from customstudio.evaluation.records import KeyInfo, MethodSummary
 from customstudio.records import Record
 from customstudio.submissions.entries import Entry
@@ -71,11 +71,9 @@ def compare_entries(
         UserError: too few, too many, or of different boards.
     """
     check_choice(entries, most)
-    values = {entry.id: video_values(scores(entry.id)) for entry in entries}
+    values = {entry.id: video_values(scores(entry.id), keys) for entry in entries}
     found = [
-        difference((a.id, _under(values[a.id], key)), (b.id, _under(values[b.id], key)), key)
-        for a, b in combinations(entries, 2)
-        for key in keys
+        one for a, b in combinations(entries, 2) for one in _differences(values, a.id, b.id, keys)
     ]
     corrected = holm([one.p for one in found])
     return Compared(
@@ -88,14 +86,21 @@ def compare_entries(
     )
 
 
-def video_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """The videos' own values: columns job, pair, metric, value."""
-    whole = rows.loc[rows["subject"].isna(), ["job", "metric", "value"]]
-    return whole.assign(pair=whole["job"].str.partition("/")[0])
+def video_values(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The videos' own values: a row a job, a column a key, NaN where there is none."""
+    own = rows[rows["subject"].isna() & rows["metric"].isin(list(keys))]
+    table = own.pivot(index="job", columns="metric", values="value")
+    return table.reindex(columns=list(keys)).astype("float64")
 
 
-def _under(values: pd.DataFrame, key: str) -> pd.DataFrame:
-    return values[values["metric"] == key]
+def _differences(
+    values: Mapping[str, pd.DataFrame], first: str, second: str, keys: Sequence[str]
+) -> Iterator[Difference]:
+    """What `evaluation.compare.difference` gives for each key; all keys are grouped at once."""
+    gaps = values[second] - values[first]
+    means = gaps.groupby([str(job).partition("/")[0] for job in gaps.index]).mean()
+    for key in keys:
+        yield of_pairs(first, second, key, means[key].dropna().to_numpy(), int(gaps[key].count()))
 
 
 def _turned(one: Difference) -> Difference:
@@ -119,7 +124,7 @@ class Win(Record):
     name: str
     key: str
     winner: str
-    """Id of the submission."""
+    """Id of the submission; empty where the best have the same mean."""
     ahead: float
     """Its mean minus the second's, in the key's better direction."""
     clear: bool
@@ -145,6 +150,7 @@ def wins(results: Mapping[str, MethodSummary], key: KeyInfo, by: str) -> list[Wi
         (winner, (mean, low, _)), (_, (second, _, _)) = ranked[:2]
         highs = [value[2] for other, value in ranked[1:]]
         clear = low is not None and all(high is not None and low > high for high in highs)
+        winner = winner if mean > second else ""
         found.append(
             Win(by=by, name=name, key=key.key, winner=winner, ahead=mean - second, clear=clear)
         )

@@ -91,11 +91,17 @@ def difference(
         b[b["value"].notna()][["job", "value"]], on="job", suffixes=("", "_second")
     )
     both["value"] = both["value_second"].astype("float64") - both["value"].astype("float64")
-    means = pair_means(both).to_numpy()
+    return of_pairs(name_a, name_b, key, pair_means(both).to_numpy(), len(both))
+
+
+def of_pairs(
+    first: str, second: str, key: str, means: Float[Array, "pairs"], videos: int
+) -> Difference:
+    """The same from each pair's mean difference, second minus first, over so many videos."""
     low, high = interval(means) or (None, None)
     return Difference(
-        first=name_a,
-        second=name_b,
+        first=first,
+        second=second,
         key=key,
         difference=float(means.mean()) if len(means) else None,
         low=low,
@@ -103,7 +109,7 @@ def difference(
         p=sign_flip_p(means) if len(means) else None,
         p_corrected=None,
         pairs=len(means),
-        videos=len(both),
+        videos=videos,
     )
 
 

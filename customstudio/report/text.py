@@ -135,6 +135,7 @@ _LATEX = {
     "`": r"\textasciigrave{}", "[": "{[}", "]": "{]}", "*": "{*}", "–": "--", "—": "---",
     "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\dots{}", "×": r"$\times$", "−": "$-$",
     "↑": r"$\uparrow$", "↓": r"$\downarrow$", "\u00a0": "~",
+    "·": r"$\cdot$", "±": r"$\pm$",
 }  # fmt: skip
 # Brackets and stars are wrapped because `\\` at the end of a table's row would take them.
 _WITHOUT_GLYPH = "ÐðÞþ÷"

@@ -32,7 +32,7 @@ def page() -> None:
     wanted = [key for key in asked.get("key", []) if key in known] or usual
     keys = st.multiselect("Metrics", list(known), wanted, format_func=lambda k: known[k].title,
                           key=f"keys {standing.board.id}")  # fmt: skip
-    address = {"board": [standing.board.id], "id": [one.entry.id[:12] for one in chosen]}
+    address = {"board": [standing.board.id], "id": [one.entry.short for one in chosen]}
     set_parameters(address | ({} if keys == usual else {"key": keys}))
     if len(chosen) < FEWEST or not keys:
         st.info(f"Choose {FEWEST} to {MOST} methods and at least one metric.")
@@ -114,7 +114,7 @@ def _wins(
             + f" of {len(found)} groups")  # fmt: skip
     frame = pd.DataFrame(
         [
-            {str(by): w.name, "leads": names[w.winner], "ahead by": number(w.ahead),
+            {str(by): w.name, "leads": names.get(w.winner, "tied"), "ahead by": number(w.ahead),
              "clear of all intervals": "yes" if w.clear else "no"}
             for w in found
         ]

@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,16 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from customstudio.errors import UserError
-from customstudio.evaluation.records import Estimate
+from customstudio.evaluation.compare import difference
+from customstudio.evaluation.records import Estimate, MethodSummary
 from customstudio.leaderboard import cite, comparing, derived, export, query
+from customstudio.leaderboard.about import changes
 from customstudio.leaderboard.boards import Standing, boards, columns
 from customstudio.leaderboard.query import Query
 from customstudio.leaderboard.ranks import Mark, ranks
 from customstudio.leaderboard.table import Ranked
+from customstudio.metrics.catalog import PROTOCOLS
+from customstudio.report.text import latex
 from customstudio.submissions.contents import Contents
-from customstudio.submissions.gate import Checked
+from customstudio.submissions.entries import Listed
 from customstudio.submissions.recompute import recompute
 from customstudio.submissions.reported.tables import published_tables, read_published
+from customstudio.submissions.schema import FILES, SUBMISSION
 from tests.leaderboard.conftest import Filled
 from tests.submissions import factory
 
@@ -316,10 +320,98 @@ def test_the_board_never_loads_torch(filled: Filled) -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_rows_of_videos_alone_are_compared(gate: Callable[[Contents], Checked]) -> None:
+def test_rows_of_videos_alone_are_compared() -> None:
     rows = pd.DataFrame(
-        {"job": ["a+b/p/0"] * 2, "metric": "clip_i", "subject": [None, "a"], "value": [0.5, 0.9]}
+        {
+            "job": ["a+b/p/0", "a+b/p/0", "a+b/p/0", "c+d/p/0"],
+            "metric": ["clip_i", "clip_i", "clip_t", "clip_i"],
+            "subject": [None, "a", None, None],
+            "value": [0.5, 0.9, 0.3, None],
+        }
     )
-    assert comparing.video_values(rows).to_dict("records") == [
-        {"job": "a+b/p/0", "metric": "clip_i", "value": 0.5, "pair": "a+b"}
-    ]
+    table = comparing.video_values(rows, ["clip_i", "dino_i"])
+    assert table.columns.to_list() == ["clip_i", "dino_i"]
+    assert table["clip_i"].to_dict() == {
+        "a+b/p/0": 0.5,
+        "c+d/p/0": pytest.approx(np.nan, nan_ok=True),
+    }
+    assert table["dino_i"].isna().all()
+
+
+def test_all_keys_at_once_are_compared_as_one_by_one(filled: Filled) -> None:
+    """Against `customstudio compare`, with values that one side or the other lacks."""
+    entries = [filled.store.entry(filled.ids[n]).entry for n in ("Alpha", "Beta", "Gamma 2")]
+    keys = ("clip_t", "dino_i", "face_similarity", "temporal_consistency")
+    rows = {entry.id: derived.scores(filled.store, entry.id) for entry in entries}
+    holes = np.random.default_rng(0)
+    for table in rows.values():
+        table.loc[holes.random(len(table)) < 0.2, "value"] = None
+    found = comparing.compare_entries(entries, keys, rows.__getitem__)
+    for one in found.differences:
+        a, b = (
+            rows[name][rows[name]["subject"].isna() & (rows[name]["metric"] == one.key)]
+            for name in (one.first, one.second)
+        )
+        a = a.assign(pair=[job.split("/")[0] for job in a["job"]])
+        wanted = difference((one.first, a), (one.second, b), one.key).model_dump()
+        mine = one.model_copy(update={"p_corrected": None}).model_dump()
+        assert mine == {
+            name: pytest.approx(value, abs=1e-12) if isinstance(value, float) else value
+            for name, value in wanted.items()
+        }
+
+
+def test_equal_means_have_no_leader(filled: Filled) -> None:
+    """Two methods with the same scores: neither leads because of its id."""
+    entry = filled.store.entry(filled.ids["Alpha"]).entry
+    same = derived.details(filled.store, entry, filled.rules)
+    (key,) = [key for key in columns("customstudio-v1") if key.key == "clip_t"]
+    found = comparing.wins({"a": same, "b": same}, key, "type")
+    assert found
+    assert {(win.winner, win.ahead, win.clear) for win in found} == {("", 0.0, False)}
+
+
+def test_no_two_boards_have_the_same_title(filled: Filled) -> None:
+    """Other images, other prompts, other tables: a reader must see which board is which."""
+    one = filled.store.submissions()[0]
+
+    def other(**changes: object) -> Listed:
+        return one.model_copy(update={"entry": one.entry.model_copy(update=changes)})
+
+    suite = one.entry.suite
+    found = boards(
+        [
+            one,
+            other(references_digest="0" * 64),
+            other(references_digest="1" * 64),
+            other(suite=suite.model_copy(update={"digest": "2" * 64})),
+            other(suite=suite.model_copy(update={"digest": "3" * 64, "prompt_set": "another"})),
+        ]
+    ).values()
+    titles = [standing.board.title for standing in found]
+    assert titles[0] == "customstudio test · customstudio-v1"
+    assert len(set(titles)) == 5
+    assert "U+" not in latex(titles[0] + " ±")
+
+
+def test_what_changed_is_in_the_order_of_the_store(filled: Filled) -> None:
+    """Whoever says to have evaluated in the year 9999 does not stay on top."""
+    first, *others = filled.store.submissions()
+    late = first.entry.model_copy(update={"evaluated": "9999-12-31T00:00:00+00:00"})
+    told = changes([first.model_copy(update={"entry": late}), *others])
+    assert told[-1].startswith("9999-12-31  Alpha")
+    assert len(told) == 5
+
+
+def test_the_benchmark_has_ten_metrics_and_says_that_it_is_made_up() -> None:
+    from customstudio.leaderboard import bench
+
+    assert len(bench.PROTOCOL.metrics) == 10
+    assert not bench.PROTOCOL.official
+    assert bench.PROTOCOL.id not in PROTOCOLS
+    empty = MethodSummary(method="it", overall={}, coverage={}, groups=())
+    made = bench.submission(1, empty)
+    assert made.card.name.startswith("Made up")
+    assert set(made.metrics) == set(bench.PROTOCOL.metrics)
+    files = dict.fromkeys(FILES, b"") | {SUBMISSION: made.model_dump_json().encode()}
+    assert bench.accepted(empty, Contents(files)).verdict.section == "unofficial"
