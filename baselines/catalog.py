@@ -25,6 +25,9 @@ built-in ones; packages may offer more (`baselines.plugins`)."""
 _BASES = {
     "zeroscope-576w": "customstudio.baselines.bases.zeroscope",
     "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
+    "animatediff": "customstudio.baselines.bases.animatediff",
+    "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
+    "text2video-zero": "customstudio.baselines.bases.text2video_zero",
 }
 BASES = tuple(_BASES)
 

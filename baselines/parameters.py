@@ -1,7 +1,8 @@
 """Which weights of the UNet a method trains, by name.
 
-Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2` attend from frame to
-frame (diffusers: `double_self_attention`), yet CustomVideo counts them among its cross-attentions.
+Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2` (AnimateDiff's motion
+modules have them too) attend from frame to frame (diffusers: `double_self_attention`), yet
+CustomVideo counts them among its cross-attentions.
 """
 
 from typing import Any
@@ -12,7 +13,7 @@ from customstudio.baselines.option_sets import Layers, Projections
 
 
 def cross_attention(unet: nn.Module, layers: Layers) -> dict[str, Any]:
-    """The `attn2` modules, by name: 16 spatial ones, and 17 temporal ones if asked for."""
+    """The `attn2` modules, by name: 16 spatial ones; with temporal ones, if asked for."""
     return {
         name: module
         for name, module in unet.named_modules()
@@ -31,7 +32,8 @@ def projections(unet: nn.Module, which: Projections, layers: Layers) -> dict[str
 
 def is_temporal(name: str) -> bool:
     """Whether a layer attends from frame to frame."""
-    return "temp_attentions" in name or name.startswith("transformer_in")
+    parts = ("temp_attentions", "transformer_in", "motion_modules")
+    return any(part in name.split(".") for part in parts)
 
 
 def level(name: str, blocks: int = 4) -> int | None:

@@ -1,8 +1,9 @@
-"""What a method's settings become on an embedded base model; names only, nothing heavy is loaded.
+"""What a method's settings become on another base model; names only, nothing heavy is loaded.
 
-The papers' settings are of networks a thousand times as large, on maps five times as wide: on a
-mini base their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a
-run's recorded options; a method keeps its name, since its base model is recorded beside it.
+On Stable Diffusion's families guidance is 7.5, the default of diffusers' pipelines there. On a mini
+base the papers' settings are of networks a thousand times as large, on maps five times as wide:
+their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a run's recorded
+options; a method keeps its name, since its base model is recorded beside it.
 """
 
 from typing import Any
@@ -14,6 +15,12 @@ _FIT: dict[str, Any] = {
     "class_images": 24,
     "class_images_by": "class",
 }
+_STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
+    name: {"guidance": 7.5}
+    for name in (
+        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion"
+    )
+}  # fmt: skip
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mini-zeroscope": {
@@ -23,7 +30,10 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "dreambooth": {**_FIT, "rate": 1e-3},
         "lora": {**_FIT, "rate": 1e-3},
         "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
-    }
+    },
+    "animatediff": _STABLE_DIFFUSION,
+    "animatediff-realistic-vision": _STABLE_DIFFUSION,
+    "text2video-zero": _STABLE_DIFFUSION,
 }
 """Base -> method -> options that differ from the method's own defaults."""
 

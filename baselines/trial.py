@@ -23,18 +23,19 @@ QUICK = {"steps": 2, "class_images": 2, "sampling_steps": 2}
 """Options that are cut down, where a method has them."""
 
 
-def try_method(name: str, folder: Path) -> Tuned:
+def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
 
     Args:
         folder: takes the pair's pictures and the fit.
+        model: another base than the tiny one, as small.
 
     Raises:
         UserError: the method is unknown or not declared in full.
         AssertionError: it does not do what a method must; says what.
     """
     module, options = catalog.method(name), quick(catalog.defaults(name))
-    model, task = tiny(), drawn_task(folder)
+    model, task = model or tiny(), drawn_task(folder)
     bases = None if catalog.card(name).base == "none" else Bases(model)
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)

@@ -6,6 +6,7 @@ DPM-Solver++ (second order, midpoint), diffusers' default of `DPMSolverMultistep
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,9 @@ def text_to_video(
         negative: the prompt of the unconditional half.
         on_step: called after each step.
     """
-    scheduler = _scheduler(model, steps)
-    start = noise.to(model.device) * scheduler.init_noise_sigma
-    return _denoise(
-        model, prompts, start, scheduler, scheduler.timesteps, guidance, negative, on_step
-    )
+    denoise = partial(_denoise, _guided(model, prompts, guidance, negative), on_step=on_step)
+    scheduler = _scheduler(model, steps, noise.shape[2])
+    return denoise(*model.start(noise, scheduler, denoise))
 
 
 @torch.no_grad()
@@ -62,30 +61,26 @@ def video_to_video(
 
     The start is the mean of the VAE's posterior (the pipeline draws from it).
     """
-    scheduler = _scheduler(model, steps)
+    scheduler = _scheduler(model, steps, noise.shape[2])
     skipped = max(steps - min(int(steps * strength), steps), 0)
     timesteps = scheduler.timesteps[skipped:]
     scheduler.set_begin_index(skipped)
     start = torch.cat([model.encode_images(video).permute(2, 1, 0, 3, 4) for video in videos])
     noisy = scheduler.add_noise(start, noise.to(model.device), timesteps[:1].repeat(len(start)))
-    return _denoise(model, prompts, noisy, scheduler, timesteps, guidance, negative, on_step)
+    guided = _guided(model, prompts, guidance, negative)
+    return _denoise(guided, noisy, scheduler, timesteps, on_step=on_step)
 
 
-def _denoise(
-    model: VideoModel,
-    prompts: Sequence[str],
-    latents: Latents,
-    scheduler: Any,
-    timesteps: Tensor,
-    guidance: float,
-    negative: str,
-    on_step: Callable[[], None],
-) -> Latents:
+def _guided(
+    model: VideoModel, prompts: Sequence[str], guidance: float, negative: str
+) -> Callable[[Latents, Tensor, Any], Latents]:
+    """The noise in latents at a time, by classifier-free guidance."""
     guided = guidance > 1
     text = model.encode_text(prompts)
     if guided:
         text = torch.cat([model.encode_text([negative] * len(prompts)), text])
-    for t in timesteps:
+
+    def estimate(latents: Latents, t: Tensor, scheduler: Any) -> Latents:
         doubled = scheduler.scale_model_input(
             torch.cat([latents, latents]) if guided else latents, t
         )
@@ -93,15 +88,30 @@ def _denoise(
         if guided:
             without, with_text = noise.chunk(2)
             noise = without + guidance * (with_text - without)
-        latents = scheduler.step(noise, t, latents).prev_sample
+        return noise
+
+    return estimate
+
+
+def _denoise(
+    estimate: Callable[[Latents, Tensor, Any], Latents],
+    latents: Latents,
+    scheduler: Any,
+    timesteps: Tensor,
+    *,
+    on_step: Callable[[], None],
+) -> Latents:
+    for t in timesteps:
+        latents = scheduler.step(estimate(latents, t, scheduler), t, latents).prev_sample
         on_step()
     return latents
 
 
-def _scheduler(model: VideoModel, steps: int) -> Any:
+def _scheduler(model: VideoModel, steps: int, frames: int) -> Any:
     from diffusers import DPMSolverMultistepScheduler
 
-    told_noise = {**model.schedule, "prediction_type": "epsilon"}  # as `predict` gives it
-    scheduler = DPMSolverMultistepScheduler.from_config(told_noise)
+    # `predict` gives the noise, whatever the base was trained to say.
+    schedule = {**model.schedule_of(frames), "prediction_type": "epsilon"}
+    scheduler = DPMSolverMultistepScheduler.from_config(schedule)
     scheduler.set_timesteps(steps, device=model.device)
     return scheduler

@@ -21,6 +21,19 @@ class BaseFile(Record):
     """Of a file that comes with the package."""
 
 
+class Repository(Record):
+    """A further repository of a base model, fetched into a folder of its own."""
+
+    name: str
+    """On the Hugging Face hub."""
+    revision: str | None
+    folder: str
+    """Inside the base model's folder."""
+    include: tuple[str, ...]
+    """Patterns of the files that are needed."""
+    licence: str
+
+
 class BaseSpec(Record):
     """A base model as published."""
 
@@ -37,6 +50,11 @@ class BaseSpec(Record):
     files: tuple[BaseFile, ...]
     size_from: str
     """Where the sizes of the files come from."""
+    include: tuple[str, ...] = ("scheduler/*", "tokenizer/*", "text_encoder/*", "unet/*", "vae/*")
+    """Patterns of the files that are needed of the repository."""
+    others: tuple[Repository, ...] = ()
+    loader: str = "customstudio.baselines.bases.reading:load"
+    """`module:attribute` of what loads it."""
     embedded: bool = False
     """Its files come with the package; trained on the mini world."""
     twin_of: str | None = None
@@ -55,7 +73,7 @@ class Provenance(Record):
     """Which base model a video was made with: recorded beside each."""
 
     base: str
-    """Id of the base, or `tiny` for the random one of tests."""
+    """Id of the base, or `tiny...` for the random ones of tests."""
     repository: str
     revision: str | None
     """Commit that the files were fetched at, where the fetch recorded it."""

@@ -26,7 +26,8 @@ class BaseFolder:
         """Hash the weights, and read which revision the fetch recorded."""
         hashes = Hashes()
         digests = {name: hashes.sha256(self.folder / name) for name in self.weights}
-        revision = _fetched_revision(self.folder, self.weights)
+        own = [name for name in self.weights if not _of_another(self.spec, name)]
+        revision = _fetched_revision(self.folder, own)
         status: Status = "unrecorded"
         if (self.folder / RANDOM_MARK).exists():
             status = "random"
@@ -62,7 +63,8 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
             sizes = sum(file.megabytes or 0.0 for file in absent) / 1000
             missing.append(
                 f"{place}: {len(absent)} of {len(spec.files)} files, about {sizes:.1f} GB "
-                f"({spec.size_from}); licence: {spec.licence}"
+                f"({spec.size_from}); licence: "
+                + "; ".join([spec.licence, *(f"{o.name}: {o.licence}" for o in spec.others)])
             )
             commands.append(fetch_command(spec, place))
             continue
@@ -80,13 +82,22 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
 
 
 def fetch_command(spec: BaseSpec, folder: Path) -> str:
-    """The hub's own command that fetches a base model into a folder."""
-    revision = f" --revision {spec.revision}" if spec.revision else ""
-    patterns = " ".join(
-        f"--include '{part}/*'"
-        for part in ("scheduler", "tokenizer", "text_encoder", "unet", "vae")
-    )
-    return f"hf download {spec.repository}{revision} {patterns} --local-dir {folder}"
+    """The hub's own commands that fetch a base model into a folder."""
+    parts = [_download(spec.repository, spec.revision, spec.include, folder)]
+    for other in spec.others:
+        parts.append(_download(other.name, other.revision, other.include, folder / other.folder))
+    return " && ".join(parts)
+
+
+def _download(repository: str, revision: str | None, include: Sequence[str], folder: Path) -> str:
+    at = f" --revision {revision}" if revision else ""
+    patterns = " ".join(f"--include '{pattern}'" for pattern in include)
+    return f"hf download {repository}{at} {patterns} --local-dir {folder}"
+
+
+def _of_another(spec: BaseSpec, name: str) -> bool:
+    """Whether a file is of one of the further repositories."""
+    return any(name.startswith(f"{other.folder}/") for other in spec.others)
 
 
 def _first(folder: Path, names: Sequence[str]) -> str | None:

@@ -29,8 +29,7 @@ def tiny(seed: int = 0) -> VideoModel:
     The temporal convolutions, which diffusers starts at zero, get values, so that frames depend on
     one another; the values come from one seeded CPU generator.
     """
-    from diffusers import AutoencoderKL, UNet3DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
+    from diffusers import UNet3DConditionModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -38,31 +37,53 @@ def tiny(seed: int = 0) -> VideoModel:
             block_out_channels=(8, 16, 16, 16), cross_attention_dim=16, attention_head_dim=4,
             norm_num_groups=4,
         )  # fmt: skip
-        vae = AutoencoderKL(
-            block_out_channels=(4, 8, 8, 8), norm_num_groups=4, latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        )  # fmt: skip
-        tokenizer = _tokenizer()
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32,
-                num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=77,
-                bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            )
-        )  # fmt: skip
+        parts = tiny_parts()
         for name, parameter in unet.named_parameters():
             if "temp_convs" in name and "conv4" in name:
                 torch.nn.init.normal_(parameter, std=0.05)
+    return VideoModel(unet, **parts)
+
+
+def tiny_parts(base: str = "tiny") -> dict[str, Any]:
+    """All but a UNet, random: VAE, text encoder, tokenizer of bytes, schedule, provenance.
+
+    Args:
+        base: the id in the provenance, by which class images are cached.
+    """
+    from diffusers import AutoencoderKL
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    vae = AutoencoderKL(
+        block_out_channels=(4, 8, 8, 8), norm_num_groups=4, latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    )  # fmt: skip
+    tokenizer = _tokenizer()
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32,
+            num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=77,
+            bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )  # fmt: skip
     provenance = Provenance(
-        base="tiny", repository="none: random values", revision=None, status="random", sha256={}
+        base=base, repository="none: random values", revision=None, status="random", sha256={}
     )
-    return VideoModel(unet, vae, text, tokenizer, dict(SCHEDULE), provenance)
+    return {
+        "vae": vae, "text_encoder": text, "tokenizer": tokenizer, "schedule": dict(SCHEDULE),
+        "provenance": provenance,
+    }  # fmt: skip
 
 
 def save(model: VideoModel, folder: Path) -> None:
     """Write a model as a diffusers folder that says of itself that its values are random."""
-    for name in ("unet", "vae", "text_encoder", "tokenizer"):
+    model.unet.save_pretrained(folder / "unet")
+    save_parts(model, folder)
+
+
+def save_parts(model: VideoModel, folder: Path) -> None:
+    """Write all but the UNet, and the mark."""
+    for name in ("vae", "text_encoder", "tokenizer"):
         getattr(model, name).save_pretrained(folder / name)
     schedule = {"_class_name": "DDIMScheduler", **model.schedule}
     (folder / "scheduler").mkdir()

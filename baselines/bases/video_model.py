@@ -1,9 +1,11 @@
 """A loaded base model: text and images in, latents out, and back to frames.
 
-The parts are diffusers' and transformers' own classes; nothing here knows of a method.
+The parts are diffusers' and transformers' own classes; nothing here knows of a method. What methods
+use is the same for every family of base models; a family of its own overrides `output`, how its
+UNet is called, and where it differs `schedule_of`, `noising_of` and `start`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -54,6 +56,30 @@ class VideoModel:
         from diffusers import DDPMScheduler
 
         return DDPMScheduler.from_config(self.schedule)
+
+    def schedule_of(self, frames: int) -> dict[str, Any]:
+        """The noise schedule that videos of so many frames are sampled with."""
+        return self.schedule
+
+    def noising_of(self, frames: int) -> Any:
+        """The forward process of videos of so many frames; `noising` is that of single ones."""
+        return self.noising
+
+    def start(
+        self,
+        noise: Float[Tensor, "batch channels frames height width"],
+        scheduler: Any,
+        denoise: Callable[..., Tensor],
+    ) -> tuple[Float[Tensor, "batch channels frames height width"], Any, Tensor]:
+        """Where sampling starts: latents, the scheduler as it stands there, the times to come.
+
+        Args:
+            noise: unit normal.
+            scheduler: one of diffusers', its times set.
+            denoise: latents, scheduler and times to the latents after those.
+        """
+        latents = noise.to(self.device) * scheduler.init_noise_sigma
+        return latents, scheduler, scheduler.timesteps
 
     @property
     def _predicts(self) -> str:
@@ -160,7 +186,7 @@ class VideoModel:
         """
         if self._predicts == "epsilon":
             return noise
-        velocity: Tensor = self.noising.get_velocity(clean, noise, t)
+        velocity: Tensor = self.noising_of(clean.shape[2]).get_velocity(clean, noise, t)
         return velocity
 
     def predict(
@@ -173,7 +199,8 @@ class VideoModel:
         found = self.output(noisy, t, text)
         if self._predicts == "epsilon":
             return found
-        signal = self.noising.alphas_cumprod.to(self.device)[t][:, None, None, None, None]
+        signals = self.noising_of(noisy.shape[2]).alphas_cumprod.to(self.device)
+        signal = signals[t][:, None, None, None, None]
         noise: Tensor = signal.sqrt() * found + (1 - signal).sqrt() * noisy
         return noise
 
@@ -192,26 +219,3 @@ def _own_memory(part: torch.nn.Module) -> None:
     with torch.no_grad():
         for parameter in part.parameters():
             parameter.data = parameter.data.clone()
-
-
-def load(folder: Any, device: str = "cpu", *, autocast: bool = False) -> VideoModel:
-    """Load a base model from its folder (a `store.BaseFolder`), in float32; nothing is fetched."""
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet3DConditionModel
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    path = str(folder.folder)
-    local: dict[str, Any] = {"local_files_only": True}
-    full: dict[str, Any] = {**local, "torch_dtype": torch.float32}
-    schedule = DDPMScheduler.load_config(path, subfolder="scheduler", **local)
-    return VideoModel(
-        unet=UNet3DConditionModel.from_pretrained(path, subfolder="unet", **full),
-        vae=AutoencoderKL.from_pretrained(path, subfolder="vae", **full),
-        text_encoder=CLIPTextModel.from_pretrained(
-            path, subfolder="text_encoder", dtype=torch.float32, **local
-        ),
-        tokenizer=CLIPTokenizer.from_pretrained(path, subfolder="tokenizer", **local),
-        schedule=dict(schedule),
-        provenance=folder.provenance(),
-        device=torch.device(device),
-        autocast=autocast,
-    )

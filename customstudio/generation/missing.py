@@ -75,6 +75,14 @@ def locate_bases(
     names = [base]
     if isinstance(options, SamplingOptions) and options.high_resolution:
         names.append(UPSCALER)
+        if catalog.base(base).loader != catalog.base(UPSCALER).loader:
+            return [], [
+                UserError(
+                    f"{UPSCALER} cannot take what is fitted on {base}: its networks are others",
+                    where="--set high_resolution=true",
+                    fix="leave it out, or use a zeroscope base",
+                )
+            ]
     specs = [catalog.base(name) for name in names]
     if given == (None, None):
         # In one call, so that one error lists them all.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from customstudio.baselines import catalog
-from customstudio.baselines.bases.video_model import load as load_base
+from customstudio.baselines.bases.loading import load_base
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.task import Bases
 from customstudio.baselines.tuned import Tuned, load, save

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from customstudio.baselines.bases.reading import load
 from customstudio.baselines.bases.sampler import text_to_video, video_to_video
 from customstudio.baselines.bases.store import locate
-from customstudio.baselines.bases.video_model import VideoModel, load
+from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bases.zeroscope import SPECS
 from customstudio.errors import UserError
 

@@ -1,0 +1,67 @@
+"""AnimateDiff: Stable Diffusion 1.5, or a tuning of it, with motion modules between its layers.
+
+Guo et al., "AnimateDiff", ICLR 2024, arXiv:2307.04725, section 4. The folder is Stable Diffusion's
+as published, with the motion adapter's in `motion_adapter`; which adapter the papers that build on
+AnimateDiff had, most do not say: here it is the second version of its authors'.
+"""
+
+from customstudio.baselines.bases.spec import BaseFile, BaseSpec, Repository
+from customstudio.baselines.bases.stable_diffusion import SIZES, files, include
+from customstudio.suites.schema import VideoSpec
+
+_ADAPTER = "motion_adapter"
+# In single precision: 859.5 M (UNet), 123.1 M (CLIP-L text), 83.7 M (VAE), 453.2 M (adapter).
+_FILES = (
+    *files(unet=3438, text=492),
+    BaseFile(names=(f"{_ADAPTER}/config.json",)),
+    BaseFile(
+        names=(
+            f"{_ADAPTER}/diffusion_pytorch_model.safetensors",
+            f"{_ADAPTER}/diffusion_pytorch_model.bin",
+        ),
+        megabytes=1815,
+        weights=True,
+    ),
+)
+_MOTION = Repository(
+    name="guoyww/animatediff-motion-adapter-v1-5-2",
+    revision="6167b88ffe39b4441fdf2113e77b99a6f56b7906",
+    folder=_ADAPTER,
+    include=("config.json", "diffusion_pytorch_model.safetensors"),
+    licence="none on the model's page; AnimateDiff's code is Apache-2.0",
+)
+"""The revision is the one that a stored listing of the repository names."""
+_OPENRAIL = "CreativeML Open RAIL-M (the model's page)"
+
+
+def _spec(name: str, title: str, repository: str, source: str) -> BaseSpec:
+    return BaseSpec(
+        id=name,
+        title=title,
+        repository=repository,
+        revision=None,
+        licence=_OPENRAIL,
+        source=source,
+        video=VideoSpec(frames=16, fps=8.0, width=512, height=512),
+        files=_FILES,
+        size_from=SIZES,
+        include=include(_FILES, _ADAPTER),
+        others=(_MOTION,),
+        loader="customstudio.baselines.bases.animatediff_model:load",
+    )
+
+
+SPECS = (
+    _spec(
+        "animatediff",
+        "AnimateDiff on Stable Diffusion 1.5",
+        "stable-diffusion-v1-5/stable-diffusion-v1-5",
+        "Rombach et al., CVPR 2022, arXiv:2112.10752; Guo et al., ICLR 2024, arXiv:2307.04725",
+    ),
+    _spec(
+        "animatediff-realistic-vision",
+        "AnimateDiff on Realistic Vision 5.1",
+        "SG161222/Realistic_Vision_V5.1_noVAE",
+        "SG161222, tuned from Stable Diffusion 1.5; Guo et al., ICLR 2024, arXiv:2307.04725",
+    ),
+)

@@ -1,0 +1,100 @@
+"""AnimateDiff loaded: motion modules for videos, Stable Diffusion itself for single frames.
+
+Guo et al., "AnimateDiff", ICLR 2024, arXiv:2307.04725. Methods on it learn a subject with Stable
+Diffusion and put the motion modules in when they sample (VCD, arXiv:2402.09368; VideoDreamer,
+arXiv:2311.00990), so what a single frame meets here is Stable Diffusion, its motion modules left
+out and on its own noise schedule. The motion modules were trained on a linear one (section 5.1),
+on which videos are sampled.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from customstudio.baselines.bases.reading import read, read_parts
+from customstudio.baselines.bases.store import BaseFolder
+from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.errors import UserError
+
+
+@dataclass
+class AnimateDiff(VideoModel):
+    """Stable Diffusion's networks, the UNet one of diffusers' `UNetMotionModel`."""
+
+    def schedule_of(self, frames: int) -> dict[str, Any]:
+        """Stable Diffusion's own for a single frame, a linear one for more."""
+        return self.schedule if frames == 1 else {**self.schedule, "beta_schedule": "linear"}
+
+    def noising_of(self, frames: int) -> Any:
+        """The forward process with that schedule."""
+        return self.noising if frames == 1 else self._noising_of_videos
+
+    @cached_property
+    def _noising_of_videos(self) -> Any:
+        from diffusers import DDPMScheduler
+
+        return DDPMScheduler.from_config(self.schedule_of(2))
+
+    def latent_shape(self, frames: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape of one video's latents, (channels, frames, height, width).
+
+        Raises:
+            UserError: the sides do not fit the VAE, or the motion modules know no such length.
+        """
+        longest = int(self.unet.config.motion_max_seq_length)
+        if frames > longest:
+            raise UserError(
+                f"a video of {frames} frames: the motion modules have at most {longest}",
+                where=f"the suite's video and base {self.provenance.base}",
+                fix="use a base model that fits the suite",
+            )
+        return super().latent_shape(frames, height, width)
+
+    def output(
+        self,
+        noisy: Float[Tensor, "batch channels frames height width"],
+        t: Int[Tensor, " batch"],
+        text: Float[Tensor, "batch tokens dim"],
+    ) -> Float[Tensor, "batch channels frames height width"]:
+        """What the UNet says, in float32: of a single frame, what Stable Diffusion says."""
+        frames = noisy.shape[2]
+        texts = text.repeat_interleave(frames, dim=0)
+        still = without_motion(self.unet) if frames == 1 else nullcontext()
+        with self.arithmetic(), still:
+            found: Tensor = self.unet(noisy, t, encoder_hidden_states=texts, return_dict=False)[0]
+        return found.float()
+
+
+@contextmanager
+def without_motion(unet: Any) -> Iterator[None]:
+    """Leave the motion modules out for as long as this lasts: what goes in comes out."""
+    modules = [
+        m for name, m in unet.named_modules() if name.split(".")[-2:-1] == ["motion_modules"]
+    ]
+    for module in modules:
+        module.forward = _same
+    try:
+        yield
+    finally:
+        for module in modules:
+            del module.forward
+
+
+def _same(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
+    return hidden_states
+
+
+def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> AnimateDiff:
+    """Load Stable Diffusion and a motion adapter from a base's folder; nothing is fetched."""
+    from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
+
+    unet = UNetMotionModel.from_unet2d(
+        read(UNet2DConditionModel, folder, "unet"), read(MotionAdapter, folder, "motion_adapter")
+    )
+    return AnimateDiff(unet, **read_parts(folder), device=torch.device(device), autocast=autocast)
