@@ -126,6 +126,9 @@ def _print_plan(request: "Request") -> None:
 
     settings, video, left = outline(request)
     plan = make_plan(request.suite, left, settings, video)
+    hours = f"about {plan.gpu_hours:.1f} at 300 TFLOP/s (arithmetic, not measured)"
+    if request.base_id != "none" and not request.base_id.startswith("zeroscope"):
+        hours = "not counted: the arithmetic is zeroscope's"
     lines = [
         f"{request.method} on suite {request.suite.name} ({request.suite.label})",
         f"  base model:   {request.base_id}",
@@ -136,7 +139,7 @@ def _print_plan(request: "Request") -> None:
         f"  fitting:      {plan.training_steps:,} steps in all",
         f"  class images: {plan.class_images:,} at most",
         f"  sampling:     {plan.sampling_steps} steps a video",
-        f"  GPU hours:    about {plan.gpu_hours:.1f} at 300 TFLOP/s (arithmetic, not measured)",
+        f"  GPU hours:    {hours}",
     ]
     console.print("\n".join(lines), markup=False)
     try:
