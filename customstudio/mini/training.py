@@ -70,7 +70,7 @@ def cover(labels: Int[Tensor, "n size size"], patches: int) -> Float[Tensor, "n 
 
 @dataclass(frozen=True)
 class Loop:
-    """How a module is trained: AdamW, at a steady rate that falls at the end along a line."""
+    """How a module is trained: at a steady rate that falls at the end along a line."""
 
     out: Path
     """Folder of `checkpoint.pt` and `log.csv`."""
@@ -88,9 +88,15 @@ class Loop:
         left = (self.steps - step) / (FALL * self.steps)
         return self.rate * min(1.0, (step + 1) / WARM_UP, left)
 
-    def run(self, module: nn.Module, losses: Loss) -> None:
-        """Train it, from the checkpoint where there is one; the result is the same."""
-        optimizer = torch.optim.AdamW(
+    def run(
+        self, module: nn.Module, losses: Loss, optimizer: torch.optim.Optimizer | None = None
+    ) -> None:
+        """Train it, from the checkpoint where there is one; the result is the same.
+
+        Args:
+            optimizer: AdamW unless it is given; its rate is set here.
+        """
+        optimizer = optimizer or torch.optim.AdamW(
             module.parameters(), self.rate, (0.9, 0.98), weight_decay=self.decay
         )
         first, seconds = self._resume(module, optimizer)

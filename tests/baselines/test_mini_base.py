@@ -87,11 +87,47 @@ def test_time_is_left_out_and_comes_back(network: train_zeroscope.Denoiser) -> N
                       if "temp_" in n or "transformer_in" in n}  # fmt: skip
 
 
-def test_the_loss_is_the_papers(network: train_zeroscope.Denoiser) -> None:
+def test_latents_are_whitened_where_nothing_is_lost(pictures: Pictures) -> None:
+    images = train_vae.batch(pictures, 0, 40)
+    vae = train_vae.network().eval()
+    linear_start.start(vae, linear_start.components(images))
+    with torch.no_grad():
+        before = vae.decode(vae.encode(images).latent_dist.mean).sample
+        assert float(vae.encode(images).latent_dist.mean.std(dim=(0, 2, 3)).max()) > 1.5
+    train_vae.whiten(vae, pictures)
+    with torch.no_grad():
+        posterior = vae.encode(train_vae.batch(pictures, train_vae.STEPS, 256)).latent_dist
+        after = vae.decode(vae.encode(images).latent_dist.mean).sample
+    assert torch.allclose(after, before, atol=1e-4)
+    assert torch.allclose(posterior.mean.mean(dim=(0, 2, 3)), torch.zeros(12), atol=1e-4)
+    assert torch.allclose(posterior.mean.std(dim=(0, 2, 3)), torch.ones(12), atol=1e-3)
+    weight = train_zeroscope.importance(vae, posterior.mean[:20, :, None])
+    assert float(weight.mean()) == pytest.approx(1)
+    assert float(weight[0]) > 2 * float(weight[-1])  # the first component, and the last
+
+
+def test_the_loss_is_of_the_velocity(
+    network: train_zeroscope.Denoiser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     betas = np.linspace(SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5, 1000) ** 2
-    signal = np.cumprod(1 - betas)
-    snr = signal / (1 - signal)
-    assert np.allclose(network.weight.numpy(), np.minimum(snr, 5) / snr, rtol=1e-4)
+    clean = torch.randn(3, 12, 1, 16, 16)
+    monkeypatch.setattr(network, "weight", torch.arange(12.0))
+    torch.manual_seed(5)
+    with torch.no_grad():
+        got = float(network.loss(clean, ["", "a cat", "a red dog in the snow"]))
+        # Again, by hand: the same numbers drawn in the same order.
+        torch.manual_seed(5)
+        t, noise = torch.randint(0, 1000, (3,)), torch.randn_like(clean)
+        a = np.cumprod(1 - betas)[t.numpy()].reshape(3, 1, 1, 1, 1)
+        x, eps = clean.numpy().astype(np.float64), noise.numpy().astype(np.float64)
+        noisy = torch.from_numpy(a**0.5 * x + (1 - a) ** 0.5 * eps).float()
+        ids = [network.tokenizer(text, padding="max_length", max_length=words.LENGTH).input_ids
+               for text in ("", "a cat", "a red dog in the snow")]  # fmt: skip
+        text = network.text_encoder(torch.tensor(ids)).last_hidden_state
+        found = network.unet(noisy, t, encoder_hidden_states=text).sample.numpy()
+    errors = (found - (a**0.5 * eps - (1 - a) ** 0.5 * x)) ** 2
+    expected = np.mean(errors * np.arange(12.0).reshape(1, 12, 1, 1, 1))
+    assert got == pytest.approx(expected, rel=1e-4)
     assert len(network.unet.attn_processors) == 66
 
 
@@ -122,7 +158,7 @@ def test_every_word_is_one_token() -> None:
 def test_nothing_held_out_is_trained_on(pictures: Pictures) -> None:
     batches = data.PictureBatches(pictures)
     rng = np.random.default_rng(0)
-    _, told = batches.draw(rng, 300)
+    _, _, told = batches.draw(rng, 300)
     for number in range(300):
         scene = data.scene(number)
         assert all(6000 <= s.seed < 10_000 for s in scene.subjects)

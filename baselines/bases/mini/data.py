@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor
 
 from customstudio.baselines.bases.mini.words import SIZES, Claims, colours, held_out
@@ -27,7 +27,7 @@ from customstudio.mini.world import ACTIONS, CAMERAS, LIGHTS, Scene, render
 
 CHUNK = 200
 """Videos a file of the cache."""
-CUT_OUT, CLOSE = 0.12, 0.08
+CUT_OUT, CLOSE = 0.2, 0.08
 """Parts of the pictures that lose their place, and that come closer."""
 
 
@@ -94,8 +94,8 @@ class PictureBatches:
 
     def draw(
         self, rng: np.random.Generator, count: int
-    ) -> tuple[Float[Tensor, "batch 3 1 size size"], list[Claims]]:
-        """Pictures in [-1, 1] with what is true of each."""
+    ) -> tuple[Float[Tensor, "batch 3 1 size size"], Bool[Tensor, "batch size size"], list[Claims]]:
+        """Pictures in [-1, 1], where their subjects are, and what is true of each."""
         data, rows = self._data, rng.choice(self._rows, count)
         images, told = data.images[rows].copy(), []
         larger, lights = np.ones(count), rng.choice(3, count, p=[0.6, 0.2, 0.2])
@@ -114,12 +114,13 @@ class PictureBatches:
                     int(data.action[row]), place, int(lights[n]), size,
                 )
             )  # fmt: skip
-        pixels = [
+        seen = [
             views(images[n : n + 1], data.labels[rows[n : n + 1]], lights[n : n + 1],
-                  (larger[n], larger[n] + 0.03), rng)[0]
+                  (larger[n], larger[n] + 0.03), rng)
             for n in range(count)
         ]  # fmt: skip
-        return torch.cat(pixels)[:, :, None] * 2 - 1, told
+        pixels, where = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        return pixels[:, :, None] * 2 - 1, where > 0, told
 
 
 @torch.no_grad()
