@@ -15,6 +15,7 @@ from customstudio.leaderboard.pages import css
 from customstudio.leaderboard.query import Query, write
 from customstudio.leaderboard.table import Ranked
 from customstudio.leaderboard.theme import Mode
+from customstudio.submissions.database import public
 from customstudio.submissions.entries import Entry, Listed
 from customstudio.submissions.store import Store, default_store
 
@@ -115,7 +116,7 @@ def _shown(name: str) -> Callable[[], None]:
 def show_error(error: UserError) -> None:
     """A user's mistake in three lines, as plain text: names in it are others'."""
     st.error("This cannot be shown.", icon=":material/error:")
-    st.code(str(error), language=None, wrap_lines=True)
+    st.code(public(error), language=None, wrap_lines=True)
 
 
 def html(piece: str) -> None:

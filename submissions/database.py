@@ -5,6 +5,7 @@ from its first line to its last. Each use has a connection of its own, so that a
 killed or forked at any point.
 """
 
+import logging
 import secrets
 import sqlite3
 import time
@@ -34,6 +35,15 @@ _SESSION = "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepa
 
 class Unavailable(UserError):
     """The store itself is in trouble, not what was asked of it."""
+
+
+def public(error: UserError) -> str:
+    """An error's words for strangers: of a store in trouble they would name folders and hosts."""
+    if not isinstance(error, Unavailable):
+        return str(error)
+    logging.getLogger(__name__).error("%s", error)
+    fix = "wait a little, and do the same again: it does nothing twice"
+    return str(UserError("the store is in trouble", where="the server", fix=fix))
 
 
 class Database:

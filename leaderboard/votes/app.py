@@ -7,6 +7,7 @@ import streamlit as st
 from customstudio.errors import UserError
 from customstudio.leaderboard.votes.screen import open_folder, vote
 from customstudio.leaderboard.votes.serving import STUDY_VARIABLE
+from customstudio.submissions.database import public
 
 
 def run() -> None:
@@ -17,7 +18,7 @@ def run() -> None:
         vote(folder, st.query_params.get("rater", ""))
     except UserError as error:
         st.error("This cannot be shown.", icon=":material/error:")
-        st.code(str(error), language=None, wrap_lines=True)
+        st.code(public(error), language=None, wrap_lines=True)
 
 
 if __name__ == "__main__":  # as Streamlit runs it

@@ -11,6 +11,7 @@ from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.clips import side_by_side
 from customstudio.leaderboard.votes.plan import Slot
 from customstudio.leaderboard.votes.study import CLIPS, QUESTIONS, REFERENCES, STUDY, Folder
+from customstudio.submissions.database import public
 from customstudio.submissions.votes import Answer, Question
 
 ANSWERS: dict[Answer, tuple[str, str]] = {
@@ -170,7 +171,7 @@ def _answer(
     try:
         booth.cast(ticket, answers)
     except UserError as error:
-        st.session_state["vote_problem"] = str(error)
+        st.session_state["vote_problem"] = public(error)
     state.clear()
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from customstudio.errors import UserError
-from customstudio.submissions.database import Database, Unavailable
+from customstudio.submissions.database import Database, Unavailable, public
 from customstudio.submissions.votes import Vote, Votes
 
 
@@ -191,6 +191,9 @@ def test_a_database_that_fails(tmp_path: Path, damage: str) -> None:
     with pytest.raises(Unavailable, match="the database fails: ") as caught:
         Votes(database).all()
     assert len(str(caught.value).splitlines()) == 3
+    assert str(path) in str(caught.value)
+    assert str(tmp_path) not in public(caught.value)  # what pages show to strangers
+    assert "the store is in trouble" in public(caught.value)
 
 
 def test_newer_tables_are_left_alone(database: Database) -> None:
