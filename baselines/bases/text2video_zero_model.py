@@ -65,7 +65,8 @@ class Text2VideoZero(VideoModel):
             found: Tensor = self.unet(
                 flat, t.repeat_interleave(frames), encoder_hidden_states=texts, return_dict=False
             )[0]
-        return found.float().unflatten(0, (batch, frames)).permute(0, 2, 1, 3, 4)
+        videos = found.float().reshape(batch, frames, *found.shape[1:])
+        return videos.permute(0, 2, 1, 3, 4)
 
     def start(
         self, noise: Latents, scheduler: Any, denoise: Callable[..., Tensor]
@@ -142,7 +143,7 @@ class _ToFirst:
         attention_mask: Tensor | None = None,
         temb: Tensor | None = None,
     ) -> Tensor:
-        videos = hidden_states.unflatten(0, (-1, self.frames))
+        videos = hidden_states.reshape(-1, self.frames, *hidden_states.shape[1:])
         first = videos[:, :1].expand_as(videos).flatten(0, 1)
         return self.processor(attn, hidden_states, first, attention_mask, temb)
 
