@@ -23,6 +23,10 @@ pytest.importorskip("streamlit", reason="the leaderboard's packages are not inst
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 from customstudio.leaderboard.site.build import build as build_site  # noqa: E402
+from customstudio.leaderboard.votes.making import make_study  # noqa: E402
+from customstudio.leaderboard.votes.plan import Settings  # noqa: E402
+from customstudio.leaderboard.votes.sources import from_folder  # noqa: E402
+from customstudio.leaderboard.votes.study import QUESTIONS, ROUNDS  # noqa: E402
 from customstudio.submissions.archive import pack  # noqa: E402
 from customstudio.submissions.contents import sealed  # noqa: E402
 from customstudio.submissions.previews import take_in  # noqa: E402
@@ -253,6 +257,33 @@ def test_videos_play_in_sync(tab: Tab) -> None:
         page.locator('[data-testid="stImage"] img, [data-testid="stImageContainer"] img').count()
         >= 4
     )
+
+
+def test_a_rater_votes_on_the_board(tab: Tab, tmp_path: Path) -> None:
+    for name in ("Blending", "Flicker"):
+        shutil.copytree(tab.board.root.parent / name, tmp_path / name)
+    settings = Settings(raters=1, each=2, overlap=1, gold_every=0, repeat_every=0)
+    source = from_folder(tmp_path, suite=world.small_world())
+    made = make_study(tab.board.root / ROUNDS / "first", source, settings)
+    page = tab.open("/vote", "Vote")
+    page.get_by_text("No votes yet. 1 raters are invited").wait_for()
+    page = tab.open(f"/vote?round=first&rater={made.code(0)}")
+    page.get_by_role("button", name="Begin").click()
+    for number in (1, 2):
+        page.get_by_text(f"Comparison {number} of 2").wait_for()
+        for question in QUESTIONS.values():
+            page.locator(".st-key-asked").get_by_text(question).wait_for()
+            page.locator(".st-key-answers button:not([disabled])").first.wait_for()
+            page.wait_for_selector(READY)
+            assert "Blending" not in page.locator("body").inner_text()
+            page.get_by_role("button", name="A, left").click()
+    page.get_by_text("Thank you").wait_for()
+    assert [vote.answer for vote in made.votes.all(made.study.id)] == ["left"] * 8
+    page = tab.open("/vote?round=first", "Vote")
+    page.get_by_role("heading", name="Results").wait_for()
+    page.locator("[role=gridcell]", has_text="Blending").first.wait_for(state="attached")
+    page.locator('[data-testid="stVegaLiteChart"]').locator("canvas, svg").first.wait_for()
+    tab.ready()
 
 
 def test_a_bad_bundle_is_refused_and_its_names_are_inert(tab: Tab) -> None:
