@@ -31,9 +31,9 @@ from customstudio.mini.training_data import default_cache, pictures
 
 VELOCITY = {**SCHEDULE, "prediction_type": "v_prediction"}
 WIDTHS, TEXT_WIDTH = (40, 60, 60, 60), 96
-RATE, PICTURE_STEPS, PICTURES, SUBJECTS = 2e-3, 2800, 32, 3.0
+RATE, PICTURE_STEPS, PICTURES, SUBJECTS = 2e-3, 3600, 32, 3.0
 """Of the first part also: pictures a step, and how much more an error on a subject counts."""
-VIDEO_STEPS, VIDEOS, STILLS, STILL_EVERY = 500, 4, 24, 4
+VIDEO_STEPS, VIDEOS, STILLS, STILL_EVERY = 600, 4, 24, 4
 """Steps of the second part, videos a step, pictures a step, and which steps are of pictures."""
 DRAWN = 3000
 """Different videos."""
