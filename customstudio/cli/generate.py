@@ -163,9 +163,11 @@ def _print_outcome(outcome: "Outcome", out: Path) -> None:
 
 
 def default_out(request: "Request") -> Path:
-    """A folder for each variant, by its name."""
+    """A folder for each variant, by its name, and each base but the usual one."""
     from customstudio.baselines.options import override, variant
 
     options = override(request.defaults, request.changes)
     name = variant(request.method, options, request.defaults)
+    if request.base_id != replace(request, base=None).base_id:
+        name = f"{name}@{request.base_id}"
     return Path("videos") / request.suite.name / name.replace("/", "-")
