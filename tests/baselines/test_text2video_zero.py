@@ -131,7 +131,7 @@ def test_parameters_count_at_full_size() -> None:
         )
     assert sum(parameter.numel() for parameter in unet.parameters()) == 865_910_724
     for layers in ("spatial", "spatial+temporal"):
-        weights = projections(unet, "kv", layers)  # type: ignore[arg-type]
+        weights = projections(unet, "kv", layers)
         assert sum(w.numel() for w in weights.values()) == 2 * 12_480 * 1024 == 25_559_040
     with lora(unet, rank=4) as adapters:
         assert sum(parameter.numel() for parameter in adapters.values()) == 829_952
