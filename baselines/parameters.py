@@ -1,7 +1,7 @@
 """Which weights of the UNet a method trains, by name.
 
-Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2` (AnimateDiff's motion
-modules have them too) attend from frame to frame (diffusers: `double_self_attention`), yet
+Spatial `attn2` layers attend from pixels to text. The temporal layers' `attn2`, and those of
+AnimateDiff's motion modules, attend from frame to frame (diffusers: `double_self_attention`), yet
 CustomVideo counts them among its cross-attentions.
 """
 
