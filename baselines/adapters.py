@@ -5,7 +5,7 @@ own loaders of adapters do not know `UNet3DConditionModel`, so they are put in d
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,26 +14,40 @@ from torch import Tensor
 
 TARGETS = re.compile(r".*\battentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_(q|k|v|out\.0)")
 """Queries, keys, values and outputs of the spatial attention layers."""
+PROJECTIONS = ("q", "k", "v", "out.0")
 NAME = "customstudio"
 
 
 @contextmanager
 def lora(
-    unet: Any, *, rank: int = 4, seed: int = 0, values: Mapping[str, Tensor] | None = None
+    unet: Any,
+    *,
+    rank: int = 4,
+    seed: int = 0,
+    projections: Sequence[str] = PROJECTIONS,
+    values: Mapping[str, Tensor] | None = None,
 ) -> Iterator[dict[str, torch.nn.Parameter]]:
     """Adapters in the UNet for as long as this lasts, as peft's name -> parameter.
 
     Args:
         rank: r; alpha is the same, so that the adapter counts once.
         seed: of A's first values.
-        values: set the adapters to these; the rank is theirs.
+        projections: which of an attention's four have one.
+        values: set the adapters to these; rank and projections are theirs.
     """
     from peft import LoraConfig, inject_adapter_in_model
 
     if values:
         rank = next(value.shape[0] for name, value in values.items() if "lora_A" in name)
+        projections = [found[1] for name in values if (found := TARGETS.match(name))]
     trainable = {name for name, p in unet.named_parameters() if p.requires_grad}
-    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=TARGETS.pattern)
+    targets = [
+        name
+        for name, _ in unet.named_modules()
+        if (found := TARGETS.fullmatch(name)) and found[1] in projections
+    ]
+    pattern = "|".join(re.escape(name) for name in targets)
+    config = LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, unet, adapter_name=NAME)
@@ -50,6 +64,15 @@ def lora(
         _take_out(unet)
         for name, parameter in unet.named_parameters():
             parameter.requires_grad_(name in trainable)
+
+
+def weigh(unet: Any, weight: float) -> None:
+    """Let adapters that are in the UNet count so much: W + weight * (alpha / r) B A."""
+    from peft.tuners.lora import LoraLayer
+
+    for module in unet.modules():
+        if isinstance(module, LoraLayer):
+            module.set_scale(NAME, weight)
 
 
 def _take_out(unet: Any) -> None:

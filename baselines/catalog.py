@@ -16,6 +16,7 @@ METHODS = (
     "custom_diffusion",
     "textual_inversion",
     "lora",
+    "customcrafter",
     "untuned",
     "static_reference",
 )

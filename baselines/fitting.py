@@ -1,13 +1,13 @@
 """A base while a method is fitted: what trains, what came out, and all as it was afterwards."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from customstudio.baselines.adapters import lora
+from customstudio.baselines.adapters import PROJECTIONS, lora
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.seeds import seed_of
@@ -42,6 +42,7 @@ def fitting(
     *,
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
+    projections: Sequence[str] = PROJECTIONS,
     seed: int = 0,
 ) -> Iterator[Fitting]:
     """Token rows, existing weights and new adapters to train; the base is restored at the end.
@@ -50,6 +51,7 @@ def fitting(
         rows: where the tokens start.
         weights: parameters of the UNet that will change.
         rank: of low-rank adapters; 0: none.
+        projections: which of an attention's four have one.
         seed: of the adapters' first values.
     """
     own = dict(weights or {})
@@ -59,7 +61,9 @@ def fitting(
         stack.enter_context(replaced(model, {n: w.detach().clone() for n, w in own.items()}))
         adapters: dict[str, nn.Parameter] = {}
         if rank:
-            adapters = stack.enter_context(lora(model.unet, rank=rank, seed=seed))
+            adapters = stack.enter_context(
+                lora(model.unet, rank=rank, seed=seed, projections=projections)
+            )
             model.unet.requires_grad_(False)
         yield Fitting(embedding, own, adapters)
 
@@ -73,6 +77,7 @@ def run_fit(
     *,
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
+    projections: Sequence[str] = PROJECTIONS,
     tokens: bool = True,
 ) -> Tuned:
     """Train on one pair and return what came out; the base is as before.
@@ -81,11 +86,14 @@ def run_fit(
         loss: of a step, by its number.
         weights: parameters of the UNet to train.
         rank: of low-rank adapters to train in the spatial attention; 0: none.
+        projections: which of an attention's four have one.
         tokens: whether the subjects' tokens train; they stay at their start otherwise.
     """
     rows = initial_rows(bases.main, [s.noun for s in task.subjects], options.start)
     seed = seed_of("adapters", task.suite, task.pair)
-    with fitting(bases.main, rows, weights=weights, rank=rank, seed=seed) as state:
+    with fitting(
+        bases.main, rows, weights=weights, rank=rank, projections=projections, seed=seed
+    ) as state:
         parameters = [*state.weights.values(), *state.adapters.values()]
         parameters += [state.embedding.rows] if tokens else []
         train(parameters, options, loss, on_step)

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from customstudio.baselines.options import Count, Options, Rate, Weight
 
+Solver = Literal["dpm", "ddim"]
 Framing = Literal["fill", "whole"]
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
@@ -45,6 +46,11 @@ class TrainingOptions(SamplingOptions):
     """For each subject, made by the base itself."""
     class_images_by: Literal["subject", "class"] = "subject"
     """Two subjects of one noun have images of their own, or share them."""
+
+    @property
+    def frames_a_picture(self) -> int:
+        """How many frames a training picture costs."""
+        return 1
 
 
 class AttentionLoss(Options):

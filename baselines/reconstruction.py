@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from customstudio.baselines.adapters import PROJECTIONS
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.examples import Example, drawing
 from customstudio.baselines.fitting import run_fit
@@ -28,11 +29,16 @@ def reconstruction_loss(
     theirs: Sequence[Example],
     options: TrainingOptions,
     noise: torch.Generator,
+    frames: int = 1,
 ) -> Tensor:
-    """L_recon of the subjects' pictures, plus L_prior of the class images, in one batch."""
+    """L_recon of the subjects' pictures, plus L_prior of the class images, in one batch.
+
+    Args:
+        frames: each picture is a still video of so many.
+    """
     images = np.stack([example.image for example in (*ours, *theirs)])
     prompts = [example.prompt for example in (*ours, *theirs)]
-    errors = denoising_errors(model, images, prompts, noise)
+    errors = denoising_errors(model, images, prompts, noise, frames)
     total = errors[: len(ours)].mean()
     if theirs:
         total = total + options.prior_weight * errors[len(ours) :].mean()
@@ -47,9 +53,15 @@ def fit_alone(
     *,
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
+    projections: Sequence[str] = PROJECTIONS,
     tokens: bool = True,
+    frames: int = 1,
 ) -> Tuned:
-    """Fit on pictures of each subject alone; what trains is as `fitting.run_fit` has it."""
+    """Fit on pictures of each subject alone; what trains is as `fitting.run_fit` has it.
+
+    Args:
+        frames: each picture is a still video of so many.
+    """
 
     def one(rng: np.random.Generator) -> tuple[int]:
         return (int(rng.integers(len(task.subjects))),)
@@ -59,6 +71,9 @@ def fit_alone(
 
     def loss(step: int) -> Tensor:
         ours, theirs = draw()
-        return reconstruction_loss(bases.main, ours, theirs, options, noise)
+        return reconstruction_loss(bases.main, ours, theirs, options, noise, frames)
 
-    return run_fit(bases, task, options, loss, on_step, weights=weights, rank=rank, tokens=tokens)
+    return run_fit(
+        bases, task, options, loss, on_step,
+        weights=weights, rank=rank, projections=projections, tokens=tokens,
+    )  # fmt: skip

@@ -24,13 +24,15 @@ def denoising_errors(
     images: UInt8[NDArray[np.uint8], "batch height width 3"],
     prompts: Sequence[str],
     generator: torch.Generator,
+    frames: int = 1,
 ) -> Float[Tensor, " batch"]:
-    """The mean square error of what the base predicts, for each image as a video of one frame."""
-    latents = model.encode_images(images, generator)
-    count = int(model.noising.config.num_train_timesteps)
+    """The mean square error of what the base predicts, for each image as a still of some frames."""
+    latents = model.encode_images(images, generator).repeat(1, 1, frames, 1, 1)
+    noising = model.noising_of(frames)
+    count = int(noising.config.num_train_timesteps)
     t = torch.randint(count, (len(latents),), generator=generator).to(model.device)
     noise = torch.randn(latents.shape, generator=generator).to(model.device)
-    noisy = model.noising.add_noise(latents, noise, t)
+    noisy = noising.add_noise(latents, noise, t)
     found = model.output(noisy, t, model.encode_text(prompts))
     return ((found - model.target(latents, noise, t)) ** 2).flatten(1).mean(1)
 

@@ -2,7 +2,8 @@
 
 The same arithmetic as diffusers' `TextToVideoSDPipeline` and `VideoToVideoSDPipeline`, which are
 deprecated there; a test holds the two equal for as long as those exist. The scheduler is
-DPM-Solver++ (second order, midpoint), diffusers' default of `DPMSolverMultistepScheduler`.
+DPM-Solver++ (second order, midpoint), diffusers' default of `DPMSolverMultistepScheduler`; or DDIM
+without added noise (Song et al., ICLR 2021, arXiv:2010.02502, equation 12 with sigma 0).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.option_sets import Solver
 
 Latents = Float[Tensor, "batch channels frames height width"]
 
@@ -29,6 +31,7 @@ def text_to_video(
     steps: int,
     guidance: float,
     negative: str = "",
+    solver: Solver = "dpm",
     on_step: Callable[[], None] = lambda: None,
 ) -> Latents:
     """Latents of one video a prompt, from noise.
@@ -40,7 +43,7 @@ def text_to_video(
         on_step: called after each step.
     """
     denoise = partial(_denoise, _guided(model, prompts, guidance, negative), on_step=on_step)
-    scheduler = _scheduler(model, steps, noise.shape[2])
+    scheduler = _scheduler(model, steps, noise.shape[2], solver)
     return denoise(*model.start(noise, scheduler, denoise))
 
 
@@ -55,13 +58,14 @@ def video_to_video(
     strength: float,
     guidance: float,
     negative: str = "",
+    solver: Solver = "dpm",
     on_step: Callable[[], None] = lambda: None,
 ) -> Latents:
     """Latents of videos that start from others: noised up to `strength` of the schedule.
 
     The start is the mean of the VAE's posterior (the pipeline draws from it).
     """
-    scheduler = _scheduler(model, steps, noise.shape[2])
+    scheduler = _scheduler(model, steps, noise.shape[2], solver)
     skipped = max(steps - min(int(steps * strength), steps), 0)
     timesteps = scheduler.timesteps[skipped:]
     scheduler.set_begin_index(skipped)
@@ -107,11 +111,15 @@ def _denoise(
     return latents
 
 
-def _scheduler(model: VideoModel, steps: int, frames: int) -> Any:
-    from diffusers import DPMSolverMultistepScheduler
+def _scheduler(model: VideoModel, steps: int, frames: int, solver: Solver) -> Any:
+    from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
     # `predict` gives the noise, whatever the base was trained to say.
     schedule = {**model.schedule_of(frames), "prediction_type": "epsilon"}
-    scheduler = DPMSolverMultistepScheduler.from_config(schedule)
+    scheduler: Any
+    if solver == "ddim":
+        scheduler = DDIMScheduler.from_config({**schedule, "clip_sample": False})
+    else:
+        scheduler = DPMSolverMultistepScheduler.from_config(schedule)
     scheduler.set_timesteps(steps, device=model.device)
     return scheduler

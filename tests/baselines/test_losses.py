@@ -123,11 +123,11 @@ def test_denoising_error_is_the_papers(model: VideoModel, monkeypatch: pytest.Mo
     """z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps, with the schedule worked out by hand."""
     seen = {}
 
-    def predict(noisy: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
+    def output(noisy: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
         seen.update(noisy=noisy.numpy(), t=t.numpy(), text=text)
         return noisy * 0.5
 
-    monkeypatch.setattr(model, "predict", predict)
+    monkeypatch.setattr(model, "output", output)
     images = RNG.integers(0, 256, (2, 16, 24, 3)).astype(np.uint8)
     errors = denoising_errors(model, images, ["a", "b"], torch.Generator().manual_seed(5))
     generator = torch.Generator().manual_seed(5)
