@@ -17,6 +17,7 @@ METHODS = (
     "textual_inversion",
     "lora",
     "customcrafter",
+    "svdiff",
     "untuned",
     "static_reference",
 )

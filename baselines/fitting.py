@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from customstudio.baselines.adapters import PROJECTIONS, lora
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.option_sets import TrainingOptions
+from customstudio.baselines.option_sets import Layers, TrainingOptions
 from customstudio.baselines.seeds import seed_of
+from customstudio.baselines.spectral import shifting
 from customstudio.baselines.task import Bases, Task
 from customstudio.baselines.tokens import TOKENS, TokenRows, initial_rows, token_rows
 from customstudio.baselines.training import train
@@ -24,6 +25,7 @@ class Fitting:
     embedding: TokenRows
     weights: dict[str, nn.Parameter] = field(default_factory=dict)
     adapters: dict[str, nn.Parameter] = field(default_factory=dict)
+    shifts: dict[str, nn.Parameter] = field(default_factory=dict)
 
     def outcome(self) -> Tuned:
         """Their values now, copied to the CPU."""
@@ -32,6 +34,7 @@ class Fitting:
             weights={name: _copy(weight) for name, weight in self.weights.items()},
             rows=dict(rows),
             lora={name: _copy(adapter) for name, adapter in self.adapters.items()},
+            shifts={name: _copy(shift) for name, shift in self.shifts.items()},
         )
 
 
@@ -43,6 +46,7 @@ def fitting(
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
+    shifts: Layers | None = None,
     seed: int = 0,
 ) -> Iterator[Fitting]:
     """Token rows, existing weights and new adapters to train; the base is restored at the end.
@@ -52,6 +56,7 @@ def fitting(
         weights: parameters of the UNet that will change.
         rank: of low-rank adapters; 0: none.
         projections: which of an attention's four have one.
+        shifts: the layers whose singular values have shifts.
         seed: of the adapters' first values.
     """
     own = dict(weights or {})
@@ -65,7 +70,10 @@ def fitting(
                 lora(model.unet, rank=rank, seed=seed, projections=projections)
             )
             model.unet.requires_grad_(False)
-        yield Fitting(embedding, own, adapters)
+        deltas = stack.enter_context(shifting(model.unet, shifts)) if shifts else {}
+        for delta in deltas.values():
+            delta.requires_grad_(False)
+        yield Fitting(embedding, own, adapters, deltas)
 
 
 def run_fit(
@@ -78,6 +86,7 @@ def run_fit(
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
+    shifts: Layers | None = None,
     tokens: bool = True,
 ) -> Tuned:
     """Train on one pair and return what came out; the base is as before.
@@ -87,14 +96,16 @@ def run_fit(
         weights: parameters of the UNet to train.
         rank: of low-rank adapters to train in the spatial attention; 0: none.
         projections: which of an attention's four have one.
+        shifts: the layers whose singular values train, by shifts.
         tokens: whether the subjects' tokens train; they stay at their start otherwise.
     """
     rows = initial_rows(bases.main, [s.noun for s in task.subjects], options.start)
     seed = seed_of("adapters", task.suite, task.pair)
     with fitting(
-        bases.main, rows, weights=weights, rank=rank, projections=projections, seed=seed
-    ) as state:
-        parameters = [*state.weights.values(), *state.adapters.values()]
+        bases.main, rows,
+        weights=weights, rank=rank, projections=projections, shifts=shifts, seed=seed,
+    ) as state:  # fmt: skip
+        parameters = [*state.weights.values(), *state.adapters.values(), *state.shifts.values()]
         parameters += [state.embedding.rows] if tokens else []
         train(parameters, options, loss, on_step)
         return state.outcome()

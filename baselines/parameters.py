@@ -31,8 +31,8 @@ def projections(unet: nn.Module, which: Projections, layers: Layers) -> dict[str
 
 
 def is_temporal(name: str) -> bool:
-    """Whether a layer attends from frame to frame."""
-    parts = ("temp_attentions", "transformer_in", "motion_modules")
+    """Whether a layer works across frames."""
+    parts = ("temp_attentions", "temp_convs", "transformer_in", "motion_modules")
     return any(part in name.split(".") for part in parts)
 
 

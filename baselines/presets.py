@@ -31,6 +31,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "lora": {**_FIT, "rate": 1e-3},
         "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
         "customcrafter": {**_FIT, "rate": 1e-3, "early_steps": 2},
+        "svdiff": {**_FIT, "rate": 1e-2},
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,

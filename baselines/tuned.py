@@ -10,6 +10,7 @@ from torch import Tensor
 
 from customstudio.baselines.adapters import lora
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.spectral import moved
 from customstudio.baselines.tokens import token_rows
 from customstudio.errors import UserError
 from customstudio.files import write_bytes
@@ -27,6 +28,8 @@ class Tuned:
     """Learnable token -> its embedding."""
     lora: dict[str, Tensor] = field(default_factory=dict)
     """Parameters of low-rank adapters in the UNet, as peft names them."""
+    shifts: dict[str, Tensor] = field(default_factory=dict)
+    """Name of a parameter of the UNet -> what is added to its singular values."""
 
 
 def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
@@ -36,6 +39,7 @@ def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
     tensors = {f"unet.{name}": value for name, value in tuned.weights.items()}
     tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
     tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
+    tensors |= {f"shift.{name}": value for name, value in tuned.shifts.items()}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
 
@@ -49,7 +53,9 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     tuned = Tuned()
-    parts = {"unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora}
+    parts = {
+        "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora, "shift": tuned.shifts,
+    }  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:
             notes: dict[str, str] = file.metadata() or {}
@@ -71,7 +77,8 @@ def applied(model: VideoModel, tuned: Tuned) -> Iterator[None]:
     with ExitStack() as stack:
         if tuned.rows:
             stack.enter_context(token_rows(model, tuned.rows))
-        stack.enter_context(replaced(model, tuned.weights))
+        values = {**tuned.weights, **moved(model.unet, tuned.shifts)}
+        stack.enter_context(replaced(model, values))
         if tuned.lora:
             stack.enter_context(lora(model.unet, values=tuned.lora))
         yield

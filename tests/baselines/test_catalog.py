@@ -11,7 +11,7 @@ from customstudio.errors import UserError
 SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
     "options", "parameters", "plugins", "presets", "prior", "reconstruction", "sampling", "seeds",
-    "task", "tokens", "training", "trial", "tuned",
+    "spectral", "task", "tokens", "training", "trial", "tuned",
 }  # fmt: skip
 
 
