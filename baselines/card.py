@@ -47,6 +47,7 @@ class Card(Record):
 SAMPLING = {
     "sampling_steps": "CustomVideo: DPM-Solver, 50",
     "guidance": "ours: the default of diffusers' pipeline; the paper does not state it",
+    "noise_gamma": "ours: independent noise, as the base was made for; VCD has 0.1 or 0.15",
     "negative_prompt": "ours: none",
     "high_resolution": "ours",
     "xl_steps": "CustomVideo: 30",

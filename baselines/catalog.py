@@ -18,6 +18,7 @@ METHODS = (
     "lora",
     "customcrafter",
     "svdiff",
+    "vcd",
     "untuned",
     "static_reference",
 )

@@ -88,6 +88,7 @@ def run_fit(
     projections: Sequence[str] = PROJECTIONS,
     shifts: Layers | None = None,
     tokens: bool = True,
+    tokens_each: int = 1,
 ) -> Tuned:
     """Train on one pair and return what came out; the base is as before.
 
@@ -98,8 +99,10 @@ def run_fit(
         projections: which of an attention's four have one.
         shifts: the layers whose singular values train, by shifts.
         tokens: whether the subjects' tokens train; they stay at their start otherwise.
+        tokens_each: how many a subject has; prompts name them as `tokens.extended` does.
     """
-    rows = initial_rows(bases.main, [s.noun for s in task.subjects], options.start)
+    nouns = [subject.noun for subject in task.subjects for _ in range(tokens_each)]
+    rows = initial_rows(bases.main, nouns, options.start)
     seed = seed_of("adapters", task.suite, task.pair)
     with fitting(
         bases.main, rows,

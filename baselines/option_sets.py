@@ -10,6 +10,8 @@ Solver = Literal["dpm", "ddim"]
 Framing = Literal["fill", "whole"]
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
+Correlation = Annotated[float, Field(ge=0, lt=1)]
+Strength = Annotated[float, Field(gt=0, le=1)]
 
 
 class SamplingOptions(Options):
@@ -17,11 +19,13 @@ class SamplingOptions(Options):
 
     sampling_steps: Count = 50
     guidance: Weight = 9.0
+    noise_gamma: Correlation = 0.0
+    """Correlation of the first noise between neighbouring frames: VCD's 3D Gaussian noise prior."""
     negative_prompt: str = ""
     high_resolution: bool = False
     """Take the video to 1024x576 with zeroscope XL, with the same fitted weights on it."""
     xl_steps: Count = 30
-    xl_strength: Annotated[float, Field(gt=0, le=1)] = 0.6
+    xl_strength: Strength = 0.6
     xl_guidance: Weight = 15.0
 
 

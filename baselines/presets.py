@@ -49,6 +49,7 @@ ABLATIONS = {
         ("alpha=1",),
         ("alpha=0.01",),
         ("eta=-1e-5",),
-    )
+    ),
+    "vcd": (("noise_gamma=0",), ("noise_gamma=0.1",), ("noise_gamma=0.2",), ("masked=false",)),
 }
-"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3)."""
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2)."""

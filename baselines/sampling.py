@@ -5,7 +5,9 @@ from itertools import count
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from customstudio.baselines.adapters import weigh
 from customstudio.baselines.bases.sampler import text_to_video, video_to_video
@@ -42,7 +44,7 @@ def sample(
         latents = text_to_video(
             model,
             prompts,
-            torch.stack([job_noise(task.suite, job, shape) for job in jobs]),
+            noises(task, jobs, shape, options),
             steps=options.sampling_steps,
             guidance=options.guidance,
             negative=options.negative_prompt,
@@ -55,7 +57,7 @@ def sample(
     if bases.upscaler is None:
         raise ValueError("high resolution without zeroscope XL")
     upscaler = bases.upscaler
-    large = _enlarged(
+    large = enlarge(
         videos, (1024 * video.width // 576 // 8 * 8, 576 * video.height // 320 // 8 * 8)
     )
     shape = upscaler.latent_shape(large.shape[1], large.shape[2], large.shape[3])
@@ -64,7 +66,7 @@ def sample(
             upscaler,
             prompts,
             large,
-            torch.stack([job_noise(task.suite, job, shape, "xl") for job in jobs]),
+            noises(task, jobs, shape, options, "xl"),
             steps=options.xl_steps,
             strength=options.xl_strength,
             guidance=options.xl_guidance,
@@ -92,9 +94,42 @@ def sample_with_tokens(
     return sample(bases, tuned, task, jobs, prompts, options, on_step, solver=solver, weight=weight)
 
 
-def job_noise(suite: str, job: Job, shape: tuple[int, ...], purpose: str = "noise") -> torch.Tensor:
-    """A job's first noise: by suite, pair, prompt and seed alone."""
-    return normal(shape, purpose, suite, job.pair, job.prompt_id, job.seed)
+def noises(
+    task: Task,
+    jobs: Sequence[Job],
+    shape: tuple[int, int, int, int],
+    options: SamplingOptions,
+    purpose: str = "noise",
+) -> Float[Tensor, "jobs channels frames height width"]:
+    """The noise of each job of a batch, of latents of a shape."""
+    gamma = options.noise_gamma
+    return torch.stack([job_noise(task.suite, job, shape, purpose, gamma) for job in jobs])
+
+
+def job_noise(
+    suite: str,
+    job: Job,
+    shape: tuple[int, int, int, int],
+    purpose: str = "noise",
+    gamma: float = 0.0,
+) -> Float[Tensor, "channels frames height width"]:
+    """A job's noise: by suite, pair, prompt and seed alone; correlated between frames by gamma."""
+    noise = normal(shape, purpose, suite, job.pair, job.prompt_id, job.seed)
+    return across_frames(noise, gamma) if gamma else noise
+
+
+def across_frames(
+    noise: Float[Tensor, "channels frames height width"], gamma: float
+) -> Float[Tensor, "channels frames height width"]:
+    """Unit normal noise whose covariance between frames m and n is gamma ** |m - n|.
+
+    Ma et al., "Magic-Me" (VCD), arXiv:2402.09368, equation 4: independent noise times the Cholesky
+    factor of that covariance. The first frame stays as it is.
+    """
+    frames = torch.arange(noise.shape[1], dtype=torch.float64)
+    covariance = gamma ** (frames[:, None] - frames).abs()
+    factor = torch.linalg.cholesky(covariance).float()
+    return torch.einsum("mn,cnhw->cmhw", factor, noise)
 
 
 def _weighing(
@@ -116,7 +151,7 @@ def _weighing(
     return after_step
 
 
-def _enlarged(videos: Videos, size: tuple[int, int]) -> Videos:
+def enlarge(videos: Videos, size: tuple[int, int]) -> Videos:
     """Frames at another (width, height), bicubic."""
     flat = videos.reshape(-1, *videos.shape[2:])
     frames = [np.asarray(Image.fromarray(f).resize(size, Image.Resampling.BICUBIC)) for f in flat]

@@ -4,6 +4,7 @@ The encoder's embedding is left as it is: ids from its vocabulary on are looked 
 own, so that an optimizer with weight decay cannot touch any other row.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from customstudio.baselines.bases.video_model import VideoModel
 
-TOKENS = tuple(f"<new{index}>" for index in range(1, 10))
+TOKENS = tuple(f"<new{index}>" for index in range(1, 65))
 RARE = ("ktn", "pll", "ucd")
 """Rare words that stand for no thing, as Custom Diffusion's public defaults name them."""
 
@@ -63,6 +64,20 @@ def initial_rows(
     """Where tokens start: at a rare word, or at their subject's noun (the mean of its pieces)."""
     words = [RARE[i % len(RARE)] if start == "rare" else noun for i, noun in enumerate(nouns)]
     return {token: _embedding(model, word) for token, word in zip(TOKENS, words, strict=False)}
+
+
+def extended(prompt: str, count: int) -> str:
+    """A prompt in which several tokens stand for each subject, as `run_fit` numbers their rows.
+
+    >>> extended("a <new1> cat and a <new2> dog", 2)
+    'a <new1> <new2> cat and a <new3> <new4> dog'
+    """
+
+    def own(found: re.Match[str]) -> str:
+        first = (int(found[1]) - 1) * count
+        return " ".join(TOKENS[first : first + count])
+
+    return re.sub(r"<new(\d+)>", own, prompt)
 
 
 def columns(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,8 +25,14 @@ def denoising_errors(
     prompts: Sequence[str],
     generator: torch.Generator,
     frames: int = 1,
+    *,
+    masks: Bool[Tensor, "batch height width"] | None = None,
 ) -> Float[Tensor, " batch"]:
-    """The mean square error of what the base predicts, for each image as a still of some frames."""
+    """The mean square error of what the base predicts, for each image as a still of some frames.
+
+    Args:
+        masks: only what is inside counts.
+    """
     latents = model.encode_images(images, generator).repeat(1, 1, frames, 1, 1)
     noising = model.noising_of(frames)
     count = int(noising.config.num_train_timesteps)
@@ -34,7 +40,22 @@ def denoising_errors(
     noise = torch.randn(latents.shape, generator=generator).to(model.device)
     noisy = noising.add_noise(latents, noise, t)
     found = model.output(noisy, t, model.encode_text(prompts))
-    return ((found - model.target(latents, noise, t)) ** 2).flatten(1).mean(1)
+    squares = (found - model.target(latents, noise, t)) ** 2
+    return squares.flatten(1).mean(1) if masks is None else mean_inside(squares, masks)
+
+
+def mean_inside(
+    squares: Float[Tensor, "batch channels frames height width"], masks: Bool[Tensor, "batch H W"]
+) -> Float[Tensor, " batch"]:
+    """The mean of square errors inside each one's mask; 0 where a mask is empty.
+
+    A latent counts by the share of its pixels that are in the mask: the sum of weighted errors is
+    divided by the sum of weights.
+    """
+    size = (squares.shape[-2], squares.shape[-1])
+    shares = torch.nn.functional.interpolate(masks[:, None].float(), size=size, mode="area")
+    weights = shares.to(squares.device)[:, :, None].expand_as(squares).flatten(1)
+    return (weights * squares.flatten(1)).sum(1) / weights.sum(1).clamp(min=1e-6)
 
 
 def train(

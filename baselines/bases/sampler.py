@@ -63,10 +63,11 @@ def video_to_video(
 ) -> Latents:
     """Latents of videos that start from others: noised up to `strength` of the schedule.
 
-    The start is the mean of the VAE's posterior (the pipeline draws from it).
+    At least one step is made. The start is the mean of the VAE's posterior (the pipeline draws
+    from it).
     """
     scheduler = _scheduler(model, steps, noise.shape[2], solver)
-    skipped = max(steps - min(int(steps * strength), steps), 0)
+    skipped = steps - min(max(int(steps * strength), 1), steps)
     timesteps = scheduler.timesteps[skipped:]
     scheduler.set_begin_index(skipped)
     start = torch.cat([model.encode_images(video).permute(2, 1, 0, 3, 4) for video in videos])

@@ -1,0 +1,179 @@
+"""VCD: several tokens a subject, learnt inside its mask; noise that frames share.
+
+Ma et al., "Magic-Me: Identity-Specific Video Customized Diffusion", arXiv:2402.09368: the ID module
+(section 4.2), the 3D Gaussian noise prior (equation 4, `sampling.across_frames`), Face VCD and
+Tiled VCD (section 4.3, `redrawing`).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from customstudio.baselines.card import SAMPLING, Card, OpenPoint
+from customstudio.baselines.option_sets import Correlation, TrainingOptions
+from customstudio.baselines.options import Count, Rate, Weight
+from customstudio.baselines.task import Bases, Task, Videos
+from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from torch import Generator, Tensor
+
+    from customstudio.baselines.examples import Example
+    from customstudio.baselines.tuned import Tuned
+
+
+class VCDOptions(TrainingOptions):
+    """The defaults are the paper's where it states them (see the card)."""
+
+    sampling_steps: Count = 25
+    guidance: Weight = 7.5
+    noise_gamma: Correlation = 0.15
+    steps: Count = 200
+    batch: Count = 4
+    rate: Rate = 1e-3
+    prior_weight: Weight = 0.0
+    id_tokens: Annotated[int, Field(ge=1, le=8)] = 4
+    """Tokens of a subject."""
+    masked: bool = True
+    """Only what is inside the subject's mask counts in the loss."""
+
+    @property
+    def needs_masks(self) -> bool:
+        """For the loss."""
+        return self.masked
+
+
+DEFAULTS = VCDOptions()
+
+CARD = Card(
+    id="vcd",
+    title="VCD (Magic-Me)",
+    kind="reproduction",
+    paper="Ma et al., Magic-Me: Identity-Specific Video Customized Diffusion, arXiv:2402.09368",
+    code_licence="Apache-2.0: written from the paper; of its authors' code (Apache-2.0) only "
+    "settings that the paper leaves out were read, none was copied",
+    weights_licence="none of its own; what a fit produces is derived from Realistic Vision "
+    "(CreativeML Open RAIL-M)",
+    base="animatediff-realistic-vision",
+    trains="four rows of the text encoder's embedding a subject",
+    settings={
+        **SAMPLING,
+        "sampling_steps": "its authors' code: 25 (of DDIM)",
+        "guidance": "its authors' code: 7.5",
+        "noise_gamma": "paper, equation 4: 0.15 in the first version, 0.1 in the second",
+        "steps": "paper: 200",
+        "batch": "paper: 4",
+        "rate": "paper: 1e-3",
+        "weight_decay": "its authors' code: 1e-2, AdamW",
+        "augment": "its authors' code: flips and sizes; how often and how far is ours",
+        "framing": "its authors' code: the middle of a reference fills the picture",
+        "start": "its authors' code: three rare words, one of them twice",
+        "prior_weight": "paper: none",
+        "class_images": "not used without prior preservation",
+        "class_images_by": "not used without prior preservation",
+        "id_tokens": "paper: 4",
+        "masked": "paper, section 4.2: only within the mask",
+    },
+    open_points=(
+        OpenPoint(
+            question="Is the loss inside the mask a mean or a sum?",
+            choice="The mean over the mask, for each picture, as in its authors' code: a subject "
+            "counts the same however large it is.",
+        ),
+        OpenPoint(
+            question="How is a mask brought to the size of the latents?",
+            choice="A latent counts by the share of its pixels inside. A picture that is cropped "
+            "until nothing of the subject is left has no loss.",
+        ),
+        OpenPoint(
+            question="Which gamma: the paper's two versions differ?",
+            choice="0.15, of the first version.",
+            option="noise_gamma",
+        ),
+        OpenPoint(
+            question="Which prompts go with the pictures?",
+            choice="'a <new1> <new2> <new3> <new4> cat'; its authors' code has 'photo of a ...'.",
+        ),
+        OpenPoint(
+            question="Where do the tokens start?",
+            choice="At rare words, one after another.",
+            option="start",
+        ),
+        OpenPoint(
+            question="How does one fit learn two subjects? The paper fits each alone and reports "
+            "that several at once get worse.",
+            choice="Each picture of a step shows one subject, chosen at random, with its tokens.",
+        ),
+    ),
+    differs="The paper learns the tokens with Stable Diffusion 1.5 and samples with Realistic "
+    "Vision; here both are done with the base, by default Realistic Vision. Its masks are of "
+    "Grounding DINO and SAM; here the suite's, your own or SAM's. Its authors' code also offsets "
+    "the training noise (0.1), rotates references and leaves 5 % of them unmasked, of which the "
+    "paper has nothing: left out.",
+)
+
+
+def fit(bases: Bases, task: Task, options: VCDOptions, on_step: Callable[[], None]) -> "Tuned":
+    """Train the tokens of each subject, on pictures of it alone."""
+    from customstudio.baselines.examples import drawing
+    from customstudio.baselines.fitting import run_fit
+    from customstudio.baselines.seeds import generator
+
+    def one(rng: np.random.Generator) -> tuple[int]:
+        return (int(rng.integers(len(task.subjects))),)
+
+    draw = drawing(bases, task, options, one, masks=options.masked)
+    noise = generator("fit", task.suite, task.pair)
+
+    def loss(step: int) -> "Tensor":
+        return step_loss(bases, *draw(), options, noise)
+
+    return run_fit(bases, task, options, loss, on_step, tokens_each=options.id_tokens)
+
+
+def generate(
+    bases: Bases,
+    tuned: "Tuned",
+    task: Task,
+    jobs: Sequence[Job],
+    options: VCDOptions,
+    on_step: Callable[[], None],
+) -> Videos:
+    """The videos of jobs, from prompts in which each subject has all of its tokens."""
+    from customstudio.baselines.sampling import sample
+    from customstudio.baselines.tokens import extended
+
+    prompts = [extended(job.prompt_with_tokens, options.id_tokens) for job in jobs]
+    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+
+
+def step_loss(
+    bases: Bases,
+    ours: "Sequence[Example]",
+    theirs: "Sequence[Example]",
+    options: VCDOptions,
+    noise: "Generator",
+) -> "Tensor":
+    """The error inside the subjects' masks; with prior preservation, also that of class images."""
+    import torch
+
+    from customstudio.baselines.tokens import extended
+    from customstudio.baselines.training import denoising_errors
+
+    examples = [*ours, *theirs]
+    masks = np.ones((len(examples), *examples[0].image.shape[:2]), np.bool_)
+    if options.masked:
+        masks[: len(ours)] = [example.masks.any(0) for example in ours]
+    errors = denoising_errors(
+        bases.main,
+        np.stack([example.image for example in examples]),
+        [extended(example.prompt, options.id_tokens) for example in examples],
+        noise,
+        masks=torch.from_numpy(masks),
+    )
+    total = errors[: len(ours)].mean()
+    if theirs:
+        total = total + options.prior_weight * errors[len(ours) :].mean()
+    return total
