@@ -30,8 +30,13 @@ def views(
     light: Int[Array, "n"],
     zoom: tuple[float, float],
     rng: np.random.Generator,
+    noise: float = 0.03,
 ) -> tuple[Float[Tensor, "n 3 size size"], Int[Tensor, "n size size"]]:
-    """Pictures in [0, 1] as they might be seen: light, mirrored, larger, shifted, with noise."""
+    """Pictures in [0, 1] as they might be seen: light, mirrored, larger, shifted, with noise.
+
+    Args:
+        noise: the largest standard deviation of the noise.
+    """
     n = len(images)
     larger, mirror = rng.uniform(*zoom, n), rng.choice([-1.0, 1.0], n)
     room = (1 - 1 / larger) + 0.06
@@ -43,8 +48,8 @@ def views(
     grid = F.affine_grid(torch.from_numpy(theta), shape, align_corners=False)
     seen = F.grid_sample(pixels, grid, padding_mode="border", align_corners=False)
     seen = seen * torch.from_numpy(TINTS[light]).float()[:, :, None, None]
-    noise = rng.uniform(0, 0.03, n)[:, None, None, None] * rng.standard_normal(shape)
-    seen = (seen + torch.from_numpy(noise).float()).clamp(0, 1)
+    grain = rng.uniform(0, noise, n)[:, None, None, None] * rng.standard_normal(shape)
+    seen = (seen + torch.from_numpy(grain).float()).clamp(0, 1)
     where = torch.from_numpy(labels)[:, None].float()
     where = F.grid_sample(where, grid, "nearest", padding_mode="border", align_corners=False)
     return seen, where[:, 0].round().long()

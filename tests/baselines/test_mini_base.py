@@ -117,7 +117,7 @@ def test_the_loss_is_of_the_velocity(
         got = float(network.loss(clean, ["", "a cat", "a red dog in the snow"]))
         # Again, by hand: the same numbers drawn in the same order.
         torch.manual_seed(5)
-        t, noise = torch.randint(0, 1000, (3,)), torch.randn_like(clean)
+        t, noise = network.times(3), torch.randn_like(clean)
         a = np.cumprod(1 - betas)[t.numpy()].reshape(3, 1, 1, 1, 1)
         x, eps = clean.numpy().astype(np.float64), noise.numpy().astype(np.float64)
         noisy = torch.from_numpy(a**0.5 * x + (1 - a) ** 0.5 * eps).float()
@@ -129,6 +129,10 @@ def test_the_loss_is_of_the_velocity(
     expected = np.mean(errors * np.arange(12.0).reshape(1, 12, 1, 1, 1))
     assert got == pytest.approx(expected, rel=1e-4)
     assert len(network.unet.attn_processors) == 66
+    drawn = network.times(20_000).double() / 1000
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    assert float(drawn.mean()) == pytest.approx((1 / 2 + 2 / 3) / 2, abs=0.01)
 
 
 def test_captions_are_true() -> None:

@@ -27,8 +27,11 @@ from customstudio.mini.world import ACTIONS, CAMERAS, LIGHTS, Scene, render
 
 CHUNK = 200
 """Videos a file of the cache."""
-CUT_OUT, CLOSE = 0.2, 0.08
-"""Parts of the pictures that lose their place, and that come closer."""
+ALONE, CUT_OUT, CLOSE = 0.7, 0.5, 0.2
+"""Parts of the pictures that show one subject, that lose their place, and (of those of one subject)
+that come closer: a class is learnt where little else is to be seen."""
+TINTED = (0.8, 0.1, 0.1)
+"""Parts in each light."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +72,7 @@ def video_batch(
 ) -> tuple[Float[Tensor, "batch 3 frames size size"], list[Claims]]:
     """Videos in [-1, 1], mirrored half of the time, in any light, with what is true of each."""
     rows = rng.integers(len(data.frames), size=count)
-    lights = rng.choice(3, count, p=[0.6, 0.2, 0.2])
+    lights = rng.choice(3, count, p=TINTED)
     tints = np.array(list(LIGHTS.values()))[lights]
     frames = data.frames[rows].astype(np.float32) / 255 * tints[:, None, None, None]
     mirrored = rng.random(count) < 0.5
@@ -89,6 +92,8 @@ class PictureBatches:
         self._data = data
         told = zip(data.classes, data.action, data.place, strict=True)
         self._rows = np.flatnonzero([not held_out(c.tolist(), a, p) for c, a, p in told])
+        alone = (data.classes[self._rows] >= 0).sum(1) == 1
+        self._chance = np.where(alone, ALONE / alone.sum(), (1 - ALONE) / (~alone).sum())
         count = int(data.cohort.max()) + 1
         self._colours = [colours(a.look) for cohort in range(count) for a in individuals(cohort)]
 
@@ -96,16 +101,16 @@ class PictureBatches:
         self, rng: np.random.Generator, count: int
     ) -> tuple[Float[Tensor, "batch 3 1 size size"], Bool[Tensor, "batch size size"], list[Claims]]:
         """Pictures in [-1, 1], where their subjects are, and what is true of each."""
-        data, rows = self._data, rng.choice(self._rows, count)
+        data, rows = self._data, rng.choice(self._rows, count, p=self._chance)
         images, told = data.images[rows].copy(), []
-        larger, lights = np.ones(count), rng.choice(3, count, p=[0.6, 0.2, 0.2])
+        larger, lights = np.ones(count), rng.choice(3, count, p=TINTED)
         for n, row in enumerate(rows):
             present = data.classes[row] >= 0
             place: int | None = int(data.place[row])
             size = ""
             if rng.random() < CUT_OUT:
                 images[n][data.labels[row] == 0], place, lights[n] = 255, None, 0
-            elif present.sum() == 1 and rng.random() < CLOSE / 0.5:  # half of them show one
+            if present.sum() == 1 and rng.random() < CLOSE:
                 larger[n], size = rng.uniform(1.3, 1.8), SIZES[1]
             told.append(
                 Claims(
@@ -116,7 +121,7 @@ class PictureBatches:
             )  # fmt: skip
         seen = [
             views(images[n : n + 1], data.labels[rows[n : n + 1]], lights[n : n + 1],
-                  (larger[n], larger[n] + 0.03), rng)
+                  (larger[n], larger[n] + 0.03), rng, noise=0)
             for n in range(count)
         ]  # fmt: skip
         pixels, where = (torch.cat(parts) for parts in zip(*seen, strict=True))
