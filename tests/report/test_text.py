@@ -53,7 +53,7 @@ def test_latex_is_ascii_or_latin_and_balanced(text: str) -> None:
     commands = set(re.findall(r"\\([A-Za-z]+)", out))
     assert commands <= {"textbackslash", "textasciitilde", "textasciicircum", "textless",
                         "textgreater", "textbar", "textasciigrave", "dots", "times",
-                        "uparrow", "downarrow"}  # fmt: skip
+                        "uparrow", "downarrow", "cdot", "pm"}  # fmt: skip
     assert not re.search(r"(?<!\\)[%&#]", out)
 
 

@@ -91,7 +91,7 @@ def caption(claims: Claims, rng: np.random.Generator) -> str:
     """A true caption, often of a part; one in ten says nothing, for guidance."""
     if rng.random() < 0.1:
         return ""
-    told = rng.random() < 0.4
+    told = rng.random() < 0.6
     names = []
     for index in rng.permutation(len(claims.classes)):
         noun = CLASSES[claims.classes[index]]
