@@ -2,12 +2,15 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from customstudio.baselines import fitting
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.task import Task
+from customstudio.baselines.training import train
 from customstudio.baselines.trial import base_state, drawn_jobs, drawn_task
 
 torch.set_num_threads(1)
@@ -43,3 +46,20 @@ def tiny_folder(_tiny: VideoModel, tmp_path_factory: pytest.TempPathFactory) -> 
 def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     """A pair of two subjects with two references each, a square and a disc, with masks."""
     return drawn_task(tmp_path_factory.mktemp("pair"))
+
+
+def names_that_train(model: VideoModel, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The names of all parameters that require gradients in any step of the fits from here on."""
+    needs: set[str] = set()
+
+    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
+        def spy(step: int) -> torch.Tensor:
+            for part in (model.unet, model.text_encoder, model.vae):
+                needs.update(name for name, p in part.named_parameters() if p.requires_grad)
+            value: torch.Tensor = loss(step)
+            return value
+
+        return train(parameters, options, spy, on_step)
+
+    monkeypatch.setattr(fitting, "train", watch)
+    return needs

@@ -1,14 +1,13 @@
 """CustomCrafter: what trains, its loss, its sampler, the weight of its adapters in each step."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
-from customstudio.baselines import customcrafter, fitting
+from customstudio.baselines import customcrafter
 from customstudio.baselines.adapters import lora, weigh
 from customstudio.baselines.bases.sampler import text_to_video
 from customstudio.baselines.bases.video_model import VideoModel
@@ -16,10 +15,9 @@ from customstudio.baselines.customcrafter import CustomCrafterOptions
 from customstudio.baselines.examples import Example
 from customstudio.baselines.reconstruction import reconstruction_loss
 from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.training import train
 from customstudio.baselines.trial import try_method
 from customstudio.baselines.tuned import Tuned
-from tests.baselines.conftest import jobs
+from tests.baselines.conftest import jobs, names_that_train
 
 RNG = np.random.default_rng(5)
 KEPT = np.cumprod(1 - np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2)
@@ -30,18 +28,7 @@ def test_it_trains_what_its_card_says(
     model: VideoModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adapters of 16 layers, two attentions, three projections, and two tokens; nothing else."""
-    needs: set[str] = set()
-
-    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
-        def spy(step: int) -> torch.Tensor:
-            for part in (model.unet, model.text_encoder, model.vae):
-                needs.update(name for name, p in part.named_parameters() if p.requires_grad)
-            value: torch.Tensor = loss(step)
-            return value
-
-        return train(parameters, options, spy, on_step)
-
-    monkeypatch.setattr(fitting, "train", watch)
+    needs = names_that_train(model, monkeypatch)
     tuned = try_method("customcrafter", tmp_path, model)
     assert tuned.lora.keys() < needs
     assert [n.rpartition(".")[2] for n in needs - tuned.lora.keys()] == ["rows"]

@@ -1,24 +1,23 @@
 """SVDiff: equation 2 and its gradient, what trains, what a fit leaves, cut and mixed pictures."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from customstudio.baselines import fitting, spectral
+from customstudio.baselines import spectral
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.examples import Example
 from customstudio.baselines.reconstruction import reconstruction_loss
 from customstudio.baselines.seeds import generator
 from customstudio.baselines.svdiff import SvdiffOptions, generate, who
 from customstudio.baselines.task import Bases, Task
-from customstudio.baselines.training import train, trainable
+from customstudio.baselines.training import trainable
 from customstudio.baselines.trial import base_state, try_method
 from customstudio.baselines.tuned import load
 from customstudio.generation import bench_models
-from tests.baselines.conftest import jobs
+from tests.baselines.conftest import jobs, names_that_train
 
 RNG = np.random.default_rng(7)
 
@@ -64,18 +63,7 @@ def test_shifts_start_as_nothing_and_leave_no_trace(model: VideoModel) -> None:
 def test_it_trains_what_its_card_says(
     model: VideoModel, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    needs: set[str] = set()
-
-    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
-        def spy(step: int) -> torch.Tensor:
-            for part in (model.unet, model.text_encoder, model.vae):
-                needs.update(name for name, p in part.named_parameters() if p.requires_grad)
-            value: torch.Tensor = loss(step)
-            return value
-
-        return train(parameters, options, spy, on_step)
-
-    monkeypatch.setattr(fitting, "train", watch)
+    needs = names_that_train(model, monkeypatch)
     tuned = try_method("svdiff", tmp_path, model)
     assert needs == {
         f"{place}.parametrizations.{own}.0.delta"
