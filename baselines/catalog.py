@@ -31,6 +31,9 @@ _BASES = {
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
+    "mini-zeroscope": "customstudio.baselines.bases.mini.specs",
+    "mini-animatediff": "customstudio.baselines.bases.mini.specs",
+    "mini-text2video-zero": "customstudio.baselines.bases.mini.specs",
 }
 BASES = tuple(_BASES)
 

@@ -57,6 +57,8 @@ class BaseSpec(Record):
     """`module:attribute` of what loads it."""
     embedded: bool = False
     """Its files come with the package; trained on the mini world."""
+    folder: str | None = None
+    """Name of its folder; None: its id."""
     twin_of: str | None = None
     """The base model whose classes an embedded one has, at small width."""
 

@@ -49,14 +49,14 @@ class BaseFolder:
 
 
 def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFolder]:
-    """Find base models, in `<weights>/<id>` (embedded ones: in the package), or in a folder.
+    """Find base models, in the folder of weights (embedded ones: in the package), or in a folder.
 
     Raises:
         UserError: files are missing: all of them, with sizes, licences and the commands.
     """
     found, missing, commands = [], [], []
     for spec in specs:
-        place = folder or (EMBEDDED if spec.embedded else default_directory()) / spec.id
+        place = folder or _home(spec)
         names = [_first(place, file.names) for file in spec.files]
         absent = [f for f, name in zip(spec.files, names, strict=True) if name is None]
         if absent:
@@ -93,6 +93,10 @@ def _download(repository: str, revision: str | None, include: Sequence[str], fol
     at = f" --revision {revision}" if revision else ""
     patterns = " ".join(f"--include '{pattern}'" for pattern in include)
     return f"hf download {repository}{at} {patterns} --local-dir {folder}"
+
+
+def _home(spec: BaseSpec) -> Path:
+    return (EMBEDDED if spec.embedded else default_directory()) / (spec.folder or spec.id)
 
 
 def _of_another(spec: BaseSpec, name: str) -> bool:

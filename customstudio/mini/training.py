@@ -28,13 +28,14 @@ def views(
     images: UInt8[Array, "n size size 3"],
     labels: UInt8[Array, "n size size"],
     light: Int[Array, "n"],
-    zoom: tuple[float, float],
+    zoom: tuple[float | Float[Array, "n"], float | Float[Array, "n"]],
     rng: np.random.Generator,
     noise: float = 0.03,
 ) -> tuple[Float[Tensor, "n 3 size size"], Int[Tensor, "n size size"]]:
     """Pictures in [0, 1] as they might be seen: light, mirrored, larger, shifted, with noise.
 
     Args:
+        zoom: the least and the most that pictures grow by, of all or of each.
         noise: the largest standard deviation of the noise.
     """
     n = len(images)
@@ -115,7 +116,7 @@ class Loop:
             torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
-            kept.append({name: float(value.detach()) for name, value in parts.items()})
+            kept.append({name: value.detach() for name, value in parts.items()})
             if (step + 1) % EVERY == 0 or step + 1 == self.steps:
                 self._keep(module, optimizer, step + 1, time.monotonic() - start, kept)
                 kept = []
@@ -125,7 +126,7 @@ class Loop:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return 0, 0.0
-        found = torch.load(path, weights_only=True)
+        found = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(found["module"])
         optimizer.load_state_dict(found["optimizer"])
         return int(found["step"]), float(found["seconds"])
@@ -136,13 +137,13 @@ class Loop:
         optimizer: torch.optim.Optimizer,
         step: int,
         seconds: float,
-        kept: list[dict[str, float]],
+        kept: list[dict[str, Tensor]],
     ) -> None:
         state = {"module": module.state_dict(), "optimizer": optimizer.state_dict()}
         buffer = BytesIO()
         torch.save({**state, "step": step, "seconds": seconds}, buffer)
         write_bytes(self.out / "checkpoint.pt", buffer.getvalue())
-        means = {name: float(np.mean([row[name] for row in kept])) for name in kept[0]}
+        means = {name: float(torch.stack([row[name] for row in kept]).mean()) for name in kept[0]}
         with (self.out / "log.csv").open("a") as log:
             values = ",".join(f"{name}={value:.4f}" for name, value in means.items())
             log.write(f"{step},{seconds:.0f},{values}\n")

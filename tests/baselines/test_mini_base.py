@@ -38,7 +38,7 @@ def pictures() -> Pictures:
 @pytest.fixture(scope="module")
 def network() -> train_zeroscope.Denoiser:
     torch.manual_seed(0)
-    return train_zeroscope.Denoiser().eval()
+    return denoiser.untrained().eval()
 
 
 def psnr(vae: object, images: torch.Tensor) -> float:

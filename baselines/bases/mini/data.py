@@ -119,12 +119,8 @@ class PictureBatches:
                     int(data.action[row]), place, int(lights[n]), size,
                 )
             )  # fmt: skip
-        seen = [
-            views(images[n : n + 1], data.labels[rows[n : n + 1]], lights[n : n + 1],
-                  (larger[n], larger[n] + 0.03), rng, noise=0)
-            for n in range(count)
-        ]  # fmt: skip
-        pixels, where = (torch.cat(parts) for parts in zip(*seen, strict=True))
+        zoom = (larger, larger + 0.03)
+        pixels, where = views(images, data.labels[rows], lights, zoom, rng, noise=0)
         return pixels[:, :, None] * 2 - 1, where > 0, told
 
 

@@ -41,39 +41,44 @@ class Muon(torch.optim.Optimizer):
             parameters = [p for p in group["params"] if p.grad is not None]
             rate = group["lr"] * (FASTER if group["matrices"] else 1.0)
             updates = self._alike(parameters) if group["matrices"] else self._adam(parameters)
-            for parameter, update in zip(parameters, updates, strict=True):
-                parameter.mul_(1 - rate * group["weight_decay"]).sub_(update, alpha=rate)
+            torch._foreach_mul_(parameters, 1 - rate * group["weight_decay"])
+            torch._foreach_add_(parameters, updates, alpha=-rate)
 
     def _alike(self, parameters: list[Any]) -> list[Tensor]:
+        gradients = [p.grad for p in parameters]
+        momenta = self._kept(parameters, "momentum")
+        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
+        ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)
         shapes = defaultdict(list)
-        for index, parameter in enumerate(parameters):
-            state = self.state[parameter]
-            if not state:
-                state["momentum"] = torch.zeros_like(parameter)
-            momentum = state["momentum"].lerp_(parameter.grad, 1 - MOMENTUM)
-            ahead = parameter.grad.lerp(momentum, MOMENTUM).flatten(1)
-            shapes[ahead.shape].append((index, ahead))
+        for index, direction in enumerate(ahead):
+            shapes[direction.flatten(1).shape].append((index, direction.flatten(1)))
         updates: dict[int, Tensor] = {}
         for shape, members in shapes.items():
-            found = orthogonal(torch.stack([ahead for _, ahead in members]))
-            for (index, _), update in zip(members, found, strict=True):
-                updates[index] = 0.2 * max(shape) ** 0.5 * update.view_as(parameters[index])
+            found = orthogonal(torch.stack([direction for _, direction in members]))
+            scaled = found * (0.2 * max(shape) ** 0.5)
+            for (index, _), update in zip(members, scaled, strict=True):
+                updates[index] = update.view_as(parameters[index])
         return [updates[index] for index in range(len(parameters))]
 
     def _adam(self, parameters: list[Any]) -> list[Tensor]:
-        updates = []
+        gradients = [p.grad for p in parameters]
+        first, second = self._kept(parameters, "first"), self._kept(parameters, "second")
+        torch._foreach_lerp_(first, gradients, 1 - BETAS[0])
+        torch._foreach_lerp_(second, torch._foreach_mul(gradients, gradients), 1 - BETAS[1])
         for parameter in parameters:
-            state = self.state[parameter]
-            if not state:
-                state["step"] = torch.zeros(())
-                state["first"] = torch.zeros_like(parameter)
-                state["second"] = torch.zeros_like(parameter)
-            state["step"] += 1
-            first = state["first"].lerp_(parameter.grad, 1 - BETAS[0])
-            second = state["second"].lerp_(parameter.grad.square(), 1 - BETAS[1])
-            size = (second / (1 - BETAS[1] ** state["step"])).sqrt() + EPS
-            updates.append(first / (1 - BETAS[0] ** state["step"]) / size)
-        return updates
+            self.state[parameter]["step"] = self.state[parameter].get("step", 0) + 1
+        step = self.state[parameters[0]]["step"]  # all have had as many
+        size = torch._foreach_sqrt(torch._foreach_div(second, 1 - BETAS[1] ** step))
+        torch._foreach_add_(size, EPS)
+        updates = torch._foreach_div(torch._foreach_div(first, 1 - BETAS[0] ** step), size)
+        return list(updates)
+
+    def _kept(self, parameters: list[Any], name: str) -> list[Tensor]:
+        """What is remembered of each parameter under a name; zero at first."""
+        for parameter in parameters:
+            if name not in self.state[parameter]:
+                self.state[parameter][name] = torch.zeros_like(parameter)
+        return [self.state[parameter][name] for parameter in parameters]
 
 
 def orthogonal(matrices: Float[Tensor, "n rows columns"]) -> Float[Tensor, "n rows columns"]:

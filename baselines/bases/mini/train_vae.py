@@ -17,11 +17,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from customstudio.baselines.bases.mini.ahead import Ahead
 from customstudio.baselines.bases.mini.linear_start import components, start
 from customstudio.mini.training import Loop
 from customstudio.mini.training_data import Pictures, default_cache, pictures
 
-STEPS, BATCH, KL = 900, 20, 1e-8
+STEPS, BATCH, KL = 1800, 64, 1e-8
 CUT_OUT = 0.25
 """Part of the pictures that lose their place, as references do without their background."""
 
@@ -50,10 +51,10 @@ def batch(data: Pictures, step: int, count: int = BATCH) -> Float[Tensor, "batch
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def losses(vae: Any, data: Pictures, step: int) -> dict[str, Tensor]:
+def losses(vae: Any, images: Float[Tensor, "batch 3 size size"], step: int) -> dict[str, Tensor]:
     """Reconstruction and prior of one step."""
     torch.manual_seed(step)
-    images = batch(data, step)
+    images = images.to(vae.device)
     posterior = vae.encode(images).latent_dist
     error = vae.decode(posterior.sample()).sample - images
     return {
@@ -71,7 +72,7 @@ def whiten(vae: Any, data: Pictures) -> None:
     noise schedule leaves 7% of a latent in what should be noise alone, so that sampling from true
     noise would miss the brightness that training saw there; and one scale must fit all channels.
     """
-    latents = vae.encode(batch(data, STEPS, 256)).latent_dist.mean
+    latents = vae.encode(batch(data, STEPS, 256).to(vae.device)).latent_dist.mean
     mean, deviation = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
     channels = len(mean)
     inward, outward = vae.quant_conv, vae.post_quant_conv
@@ -88,17 +89,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=default_cache())
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    data = pictures(arguments.cache, workers=arguments.threads)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches")
+    asked = parser.parse_args()
+    torch.set_float32_matmul_precision("high")
+    asked.out.mkdir(parents=True, exist_ok=True)
+    data = pictures(asked.cache, workers=max(1, asked.workers))
     torch.manual_seed(0)
     vae = network()
     start(vae, components(batch(data, STEPS + 1, 600)))
-    Loop(arguments.out, STEPS, rate=8e-4, decay=0.01).run(vae, partial(losses, vae, data))
+    vae.to(asked.device)
+    batches = Ahead(partial(batch, data), STEPS, asked.workers)
+    Loop(asked.out, STEPS, rate=8e-4, decay=0.01).run(
+        vae, lambda step: losses(vae, batches(step), step)
+    )
     whiten(vae, data)
-    vae.save_pretrained(arguments.out / "vae")
+    vae.cpu().save_pretrained(asked.out / "vae")
 
 
 if __name__ == "__main__":
