@@ -44,11 +44,13 @@ class VideoModel:
             raise ValueError(
                 f"the base predicts {self._predicts}; losses here are of noise and of velocity"
             )
-        for part in (self.unet, self.vae, self.text_encoder):
-            part.to(self.device)
-            _own_memory(part)
-            part.requires_grad_(False)
-            part.eval()
+        for part in self.networks.values():
+            settle(part, self.device)
+
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """Its networks, by the names of their folders."""
+        return {"unet": self.unet, "vae": self.vae, "text_encoder": self.text_encoder}
 
     @cached_property
     def noising(self) -> Any:
@@ -214,8 +216,14 @@ class VideoModel:
             yield
 
 
-def _own_memory(part: torch.nn.Module) -> None:
-    """Copy weights out of mapped files, whose alignment changes the last bits of CPU arithmetic."""
+def settle(part: torch.nn.Module, device: torch.device) -> None:
+    """Put a network on a device, to be read and not trained.
+
+    Weights are copied out of mapped files, whose alignment changes the last bits of CPU arithmetic.
+    """
+    part.to(device)
+    part.requires_grad_(False)
+    part.eval()
     with torch.no_grad():
         for parameter in part.parameters():
             parameter.data = parameter.data.clone()
