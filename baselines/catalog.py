@@ -31,6 +31,7 @@ _BASES = {
     "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
+    "animatediff-sdxl": "customstudio.baselines.bases.animatediff_xl",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
     "wan-vace-1.3b": "customstudio.baselines.bases.wan_vace",
     "wan-vace-14b": "customstudio.baselines.bases.wan_vace",
@@ -132,7 +133,7 @@ def require_fit(name: str, used: str) -> None:
         return
     alike = [known for known in BASES if base(known).takes == base(own).takes]
     raise UserError(
-        f"method {name} cannot use base {used}, which takes {base(used).takes}",
+        f"method {name} cannot use base {used}: it takes {base(used).takes}, not {base(own).takes}",
         where="--base",
         fix=f"leave it out, or one of: {some(alike, 12)}",
     )
