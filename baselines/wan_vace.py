@@ -85,7 +85,7 @@ CARD = Card(
         "pick": "ours: the same for all jobs of a pair",
         "remove_background": "VACE's preparation of subjects: white outside their masks",
         "crop": "VACE's preparation of subjects: cropped to them",
-        "size": "ours: what the other methods sample; VACE's own is 832x480",
+        "size": "ours: what the other methods sample; VACE's own is 832x480, of 14B 1280x720",
         "length": "ours: no frame that is not shown; VACE's own are 81",
     },
     open_points=(
@@ -97,7 +97,7 @@ CARD = Card(
             option="length",
         ),
         OpenPoint(
-            question="Which size? Wan 1.3B was made for 832x480.",
+            question="Which size? Wan 1.3B was made for 832x480, 14B for 1280x720.",
             choice="The suite's, as for all methods. `base`: its area in the suite's proportions, "
             "scaled and cut to the suite's size.",
             option="size",

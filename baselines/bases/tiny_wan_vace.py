@@ -49,7 +49,6 @@ def tiny_wan_vace(seed: int = 0) -> WanVace:
             base="tiny-wan-vace", repository="none: random values", revision=None,
             status="random", sha256={},
         ),
-        prompt_length=64,
     )  # fmt: skip
 
 

@@ -40,7 +40,9 @@ def _shards(name: str, megabytes: tuple[int, ...]) -> Iterator[BaseFile]:
         yield BaseFile(names=(shard, whole), megabytes=size, weights=True)
 
 
-def _spec(size: str, revision: str | None, transformer: tuple[int, ...]) -> BaseSpec:
+def _spec(
+    size: str, revision: str | None, sides: tuple[int, int], transformer: tuple[int, ...]
+) -> BaseSpec:
     return BaseSpec(
         id=f"wan-vace-{size.lower()}",
         title=f"Wan 2.1 VACE {size}",
@@ -48,7 +50,8 @@ def _spec(size: str, revision: str | None, transformer: tuple[int, ...]) -> Base
         revision=revision,
         licence="Apache-2.0 (the model's page)",
         source="Wan Team, arXiv:2503.20314; Jiang et al., ICCV 2025, arXiv:2503.07598",
-        video=VideoSpec(frames=81, fps=16.0, width=832, height=480),
+        # What VACE's own page names for each.
+        video=VideoSpec(frames=81, fps=16.0, width=sides[0], height=sides[1]),
         takes="references",
         files=_files(transformer),
         size_from="a listing of the repository; the files themselves were not seen",
@@ -60,7 +63,7 @@ def _spec(size: str, revision: str | None, transformer: tuple[int, ...]) -> Base
 SPECS = (
     # Wan's blocks in float32 (1,419.0 M) and VACE's in bfloat16 (735.0 M): 7.15 GB. The revision is
     # the one in the cache paths of public scripts; its first seven digits are the listing's.
-    _spec("1.3B", "ec4d2cb062b548996b179d493fdd05340de702a1", (5000, 2150)),
+    _spec("1.3B", "ec4d2cb062b548996b179d493fdd05340de702a1", (832, 480), (5000, 2150)),
     # The same of 14,288.5 M and 3,049.1 M is 63.25 GB; the listing names 13 shards of 4.9.
-    _spec("14B", None, (4870,) * 13),
+    _spec("14B", None, (1280, 720), (4870,) * 13),
 )

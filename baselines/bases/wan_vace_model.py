@@ -50,8 +50,6 @@ class WanVace:
     """What it was trained to make."""
     provenance: Provenance
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    prompt_length: int = 512
-    """Pieces of a prompt, the rest is cut: Wan's own text length."""
 
     def __post_init__(self) -> None:
         for part in self.networks.values():
@@ -132,8 +130,7 @@ class WanVace:
             reference_images=[Image.fromarray(image) for image in reversed(references)],
             latents=noise[None], height=video.height, width=video.width, num_frames=video.frames,
             num_inference_steps=how.steps, guidance_scale=how.guidance,
-            conditioning_scale=how.context, max_sequence_length=self.prompt_length,
-            callback_on_step_end=after, output_type="np",
+            conditioning_scale=how.context, callback_on_step_end=after, output_type="np",
         ).frames[0]  # fmt: skip
         pixels: Frames = np.rint(frames * 255).astype(np.uint8)
         return pixels

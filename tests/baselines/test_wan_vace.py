@@ -89,7 +89,7 @@ def test_it_is_the_pipeline(model: WanVace, task: Task) -> None:
         theirs = pipeline(
             prompt="a cat and a dog", negative_prompt=NEGATIVE, reference_images=pictures[::-1],
             height=64, width=64, num_frames=5, num_inference_steps=2, guidance_scale=5.0,
-            latents=noise[None], max_sequence_length=64, output_type="np",
+            latents=noise[None], output_type="np",
         ).frames[0]  # fmt: skip
         assert np.array_equal(video, np.round(theirs[::2] * 255).astype(np.uint8))
 
@@ -131,7 +131,8 @@ def wan_vace_denoising(**changes: Any) -> Any:
 @pytest.mark.parametrize(
     "changes",
     [("remove_background=false",), ("crop=false",), ("context_weight=0",), ("flow_shift=3",),
-     ("negative_prompt=red",), ("guidance=1",), ("length=base",)],
+     ("negative_prompt=red",), ("guidance=1",), ("length=base",),
+     ("size=base",)],
 )  # fmt: skip
 def test_each_option_shows(model: WanVace, task: Task, changes: tuple[str, ...]) -> None:
     assert apart(made(model, task), made(model, task, *changes)) > 0
@@ -275,6 +276,14 @@ def test_a_saved_base_loads_to_the_same_bits(model: WanVace, tmp_path: Path) -> 
     assert kinds == {
         "transformer": torch.bfloat16, "vae": torch.float32, "text_encoder": torch.bfloat16,
     }  # fmt: skip
+    video, picture = VideoSpec(frames=5, fps=16, width=32, height=32), np.zeros((32, 32, 3), "u1")
+    noise = torch.randn(model.latent_shape(video, 1), generator=torch.Generator().manual_seed(0))
+    one, two, three = (
+        base.sample("a cat", [picture], noise, video, wan_vace_denoising())
+        for base in (model, again, half)
+    )
+    assert np.array_equal(one, two)
+    assert 0 < np.abs(one.astype(int) - three).mean() < 5
 
 
 def test_missing_files_are_one_error(tmp_path: Path) -> None:
