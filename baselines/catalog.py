@@ -8,7 +8,7 @@ from customstudio.baselines.card import Card
 from customstudio.baselines.options import Options
 from customstudio.baselines.plugins import Origin, find_plugins, load_plugin, origin_of
 from customstudio.baselines.presets import PRESETS
-from customstudio.errors import UserError, did_you_mean
+from customstudio.errors import UserError, did_you_mean, some
 
 METHODS = (
     "customvideo",
@@ -19,6 +19,7 @@ METHODS = (
     "customcrafter",
     "svdiff",
     "vcd",
+    "wan_vace",
     "untuned",
     "static_reference",
 )
@@ -30,7 +31,10 @@ _BASES = {
     "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
+    "animatediff-sdxl": "customstudio.baselines.bases.animatediff_xl",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
+    "wan-vace-1.3b": "customstudio.baselines.bases.wan_vace",
+    "wan-vace-14b": "customstudio.baselines.bases.wan_vace",
     "mini-zeroscope": "customstudio.baselines.bases.mini.specs",
     "mini-animatediff": "customstudio.baselines.bases.mini.specs",
     "mini-text2video-zero": "customstudio.baselines.bases.mini.specs",
@@ -119,3 +123,20 @@ def base(name: str) -> BaseSpec:
         )
     specs: tuple[BaseSpec, ...] = import_module(_BASES[name]).SPECS
     return next(spec for spec in specs if spec.id == name)
+
+
+def require_fit(name: str, used: str) -> None:
+    """Check that a method can use a base model.
+
+    Raises:
+        UserError: it takes something else than the method's own base does.
+    """
+    own = card(name).base
+    if "none" in (own, used) or base(used).takes == base(own).takes:
+        return
+    alike = [known for known in BASES if base(known).takes == base(own).takes]
+    raise UserError(
+        f"method {name} cannot use base {used}: it takes {base(used).takes}, not {base(own).takes}",
+        where="--base",
+        fix=f"leave it out, or one of: {some(alike, 12)}",
+    )

@@ -99,6 +99,18 @@ def collage(
     return image, masks
 
 
+def cropped(picture: Picture) -> Picture:
+    """What lies in the bounding box of its mask.
+
+    >>> mask = np.array([[False, True], [False, True], [False, False]])
+    >>> cropped(Picture(np.zeros((3, 2, 3), np.uint8), mask)).image.shape
+    (2, 1, 3)
+    """
+    rows, columns = (np.flatnonzero(picture.mask.any(axis)) for axis in (1, 0))
+    box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return Picture(picture.image[box], picture.mask[box])
+
+
 def _fit(
     picture: Picture, size: tuple[int, int], scale: float, framing: Framing
 ) -> tuple[Image, Mask]:

@@ -14,11 +14,16 @@ Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 
 
-class SamplingOptions(Options):
-    """How videos are sampled."""
+class DenoisingOptions(Options):
+    """What every way of sampling has."""
 
     sampling_steps: Count = 50
     guidance: Weight = 9.0
+
+
+class SamplingOptions(DenoisingOptions):
+    """How videos are sampled."""
+
     noise_gamma: Correlation = 0.0
     """Correlation of the first noise between neighbouring frames: VCD's 3D Gaussian noise prior."""
     negative_prompt: str = ""

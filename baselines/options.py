@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 
 from customstudio.errors import UserError, did_you_mean
 from customstudio.records import Record
+from customstudio.suites.schema import VideoSpec
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -22,6 +23,14 @@ class Options(Record):
     def needs_masks(self) -> bool:
         """Whether each reference must have a mask."""
         return False
+
+    def native(self, video: VideoSpec, base: VideoSpec) -> VideoSpec:
+        """What a base is asked for where a video is wanted: the same, unless a method says else.
+
+        Args:
+            base: what the base was trained to make.
+        """
+        return video
 
 
 Some = TypeVar("Some", bound=Options)

@@ -1,9 +1,9 @@
 """What a method's settings become on another base model; names only, nothing heavy is loaded.
 
-On Stable Diffusion's families guidance is 7.5, the default of diffusers' pipelines there. On a mini
-base the papers' settings are of networks a thousand times as large, on maps five times as wide:
-their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a run's recorded
-options; a method keeps its name, since its base model is recorded beside it.
+On Stable Diffusion's families guidance is 7.5, on SDXL 5: the defaults of diffusers' pipelines. On
+a mini base the papers' settings are of networks a thousand times as large, on maps five times as
+wide: their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a run's
+recorded options; a method keeps its name, since its base model is recorded beside it.
 """
 
 from typing import Any
@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
+    "animatediff-sdxl": {name: {"guidance": 5.0} for name in _STABLE_DIFFUSION},
     "text2video-zero": _STABLE_DIFFUSION,
 }
 """Base -> method -> options that differ from the method's own defaults."""

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from jaxtyping import UInt8
 from numpy.typing import NDArray
+from typing_extensions import TypeVar
 
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
@@ -14,6 +15,7 @@ from customstudio.suites.schema import Reference, Suite, VideoSpec
 if TYPE_CHECKING:
     from customstudio.baselines.bases.video_model import VideoModel
 
+Model = TypeVar("Model", default="VideoModel")
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
 """What a method makes of a pair's jobs: RGB."""
 
@@ -44,11 +46,11 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Bases:
-    """The base models that are loaded."""
+class Bases(Generic[Model]):
+    """The base models that are loaded; the main one is a `VideoModel` unless a method says else."""
 
-    main: "VideoModel"
-    upscaler: "VideoModel | None" = None
+    main: Model
+    upscaler: Model | None = None
     """Takes the main base's videos to a higher resolution."""
 
 

@@ -1,12 +1,14 @@
 """Learnable tokens `<new1>`, `<new2>`, ...: rows beside the text encoder's own embedding.
 
 The encoder's embedding is left as it is: ids from its vocabulary on are looked up in rows of their
-own, so that an optimizer with weight decay cannot touch any other row.
+own, so that an optimizer with weight decay cannot touch any other row. Where a base has two text
+encoders, a token's row holds its embedding in the first and, behind that, in the second.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import torch
@@ -21,41 +23,62 @@ RARE = ("ktn", "pll", "ucd")
 
 
 class TokenRows(nn.Module):
-    """An embedding whose first ids are another's and whose last are its own rows."""
+    """An embedding whose first ids are another's and whose last are its own rows.
 
-    def __init__(self, base: nn.Module, rows: Float[Tensor, "tokens dim"], vocabulary: int) -> None:
+    Args:
+        rows: may be wider than the embedding: those of several encoders.
+        columns: which of a row are this embedding's.
+    """
+
+    def __init__(
+        self, base: nn.Module, rows: nn.Parameter, vocabulary: int, columns: slice = slice(None)
+    ) -> None:
         super().__init__()
         self.base = base
-        self.rows = nn.Parameter(rows.clone())
+        self.rows = rows
         self.vocabulary = vocabulary
+        self.columns = columns
 
     def forward(self, ids: Int[Tensor, "*shape"]) -> Float[Tensor, "*shape dim"]:
         """Embeddings of ids."""
         learnt = ids >= self.vocabulary
         own: Tensor = self.base(ids.masked_fill(learnt, 0))
-        new = self.rows[(ids - self.vocabulary).clamp(min=0).masked_fill(~learnt, 0)]
+        rows = self.rows[:, self.columns]
+        new = rows[(ids - self.vocabulary).clamp(min=0).masked_fill(~learnt, 0)]
         return torch.where(learnt[..., None], new.to(own.dtype), own)
 
 
 @contextmanager
 def token_rows(model: VideoModel, rows: Mapping[str, Tensor]) -> Iterator[TokenRows]:
-    """Let the text encoder know tokens, for as long as this lasts.
+    """Let the text encoders know tokens, for as long as this lasts.
 
     Args:
         rows: token -> its embedding; `<new1>`, `<new2>`, ... without gaps.
+
+    Raises:
+        ValueError: the rows are not of these tokens, or of another base.
     """
     names = TOKENS[: len(rows)]
     if not rows or set(rows) != set(names):
         raise ValueError(f"rows of {sorted(rows)}; expected {names}")
     _teach(model)
-    base = model.text_encoder.get_input_embeddings()
-    stacked = torch.stack([rows[name].to(model.device) for name in names])
-    embedding = TokenRows(base, stacked, model.vocabulary)
-    model.text_encoder.set_input_embeddings(embedding)
+    stacked = nn.Parameter(torch.stack([rows[name].to(model.device) for name in names]))
+    encoders = [encoder for _, encoder in model.encoders]
+    before = [encoder.get_input_embeddings() for encoder in encoders]
+    ends = [0, *accumulate(embedding.weight.shape[1] for embedding in before)]
+    if stacked.shape[1] != ends[-1]:
+        raise ValueError(f"rows of {stacked.shape[1]} numbers, not {ends[-1]}: of another base")
+    own = [
+        TokenRows(base, stacked, model.vocabulary, slice(*columns))
+        for base, columns in zip(before, pairwise(ends), strict=True)
+    ]
+    for encoder, embedding in zip(encoders, own, strict=True):
+        encoder.set_input_embeddings(embedding)
     try:
-        yield embedding
+        yield own[0]
     finally:
-        model.text_encoder.set_input_embeddings(base)
+        for encoder, base in zip(encoders, before, strict=True):
+            encoder.set_input_embeddings(base)
 
 
 def initial_rows(
@@ -90,14 +113,20 @@ def columns(
 
 
 def _embedding(model: VideoModel, words: str) -> Tensor:
-    ids = model.tokenizer(words, add_special_tokens=False, return_tensors="pt").input_ids[0]
-    weight: Tensor = model.text_encoder.get_input_embeddings().weight
-    return weight[ids.to(weight.device)].mean(0).detach().float().cpu()
+    found = []
+    for tokenizer, encoder in model.encoders:
+        ids = tokenizer(words, add_special_tokens=False, return_tensors="pt").input_ids[0]
+        weight: Tensor = encoder.get_input_embeddings().weight
+        found.append(weight[ids.to(weight.device)].mean(0).detach().float().cpu())
+    return torch.cat(found)
 
 
 def _teach(model: VideoModel) -> None:
-    """Give the tokenizer the tokens, all at once, so that a token's id is always the same."""
-    model.tokenizer.add_tokens(list(TOKENS))
-    first = model.tokenizer.convert_tokens_to_ids(TOKENS[0])
-    if first != model.vocabulary:
-        raise ValueError(f"{TOKENS[0]} has id {first}, the embedding has {model.vocabulary} rows")
+    """Give a tokenizer the tokens, all at once, so that a token's id is always the same."""
+    for tokenizer, _ in model.encoders:
+        tokenizer.add_tokens(list(TOKENS))
+        first = tokenizer.convert_tokens_to_ids(TOKENS[0])
+        if first != model.vocabulary:
+            raise ValueError(
+                f"{TOKENS[0]} has id {first}, the embedding has {model.vocabulary} rows"
+            )

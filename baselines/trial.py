@@ -86,8 +86,8 @@ def base_state(model: VideoModel) -> dict[str, Tensor]:
     """Every tensor of a base, copied."""
     return {
         f"{part}.{name}": value.detach().clone()
-        for part in ("unet", "vae", "text_encoder")
-        for name, value in getattr(model, part).state_dict().items()
+        for part, network in model.networks.items()
+        for name, value in network.state_dict().items()
     }
 
 

@@ -64,11 +64,22 @@ class AnimateDiff(VideoModel):
     ) -> Float[Tensor, "batch channels frames height width"]:
         """What the UNet says, in float32: of a single frame, what Stable Diffusion says."""
         frames = noisy.shape[2]
+        text, added = self.conditions(noisy, text)
         texts = text.repeat_interleave(frames, dim=0)
         still = without_motion(self.unet) if frames == 1 else nullcontext()
         with self.arithmetic(), still:
-            found: Tensor = self.unet(noisy, t, encoder_hidden_states=texts, return_dict=False)[0]
+            found: Tensor = self.unet(
+                noisy, t, encoder_hidden_states=texts, added_cond_kwargs=added, return_dict=False
+            )[0]
         return found.float()
+
+    def conditions(
+        self,
+        noisy: Float[Tensor, "batch channels frames height width"],
+        text: Float[Tensor, "batch tokens dim"],
+    ) -> tuple[Float[Tensor, "batch tokens dim"], dict[str, Tensor] | None]:
+        """What the UNet attends to, and what is added to its time embedding."""
+        return text, None
 
 
 @contextmanager
@@ -92,9 +103,18 @@ def _same(hidden_states: Tensor, *_: Any, **__: Any) -> Tensor:
 
 def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> AnimateDiff:
     """Load Stable Diffusion and a motion adapter from a base's folder; nothing is fetched."""
+    return AnimateDiff(
+        read_motion(folder), **read_parts(folder), device=torch.device(device), autocast=autocast
+    )
+
+
+def read_motion(folder: BaseFolder) -> Any:
+    """Stable Diffusion's UNet with the motion modules in it."""
     from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
-    unet = UNetMotionModel.from_unet2d(
-        read(UNet2DConditionModel, folder, "unet"), read(MotionAdapter, folder, "motion_adapter")
-    )
-    return AnimateDiff(unet, **read_parts(folder), device=torch.device(device), autocast=autocast)
+    plain = read(UNet2DConditionModel, folder, "unet")
+    unet = UNetMotionModel.from_unet2d(plain, read(MotionAdapter, folder, "motion_adapter"))
+    if hasattr(unet, "add_embedding"):
+        # SDXL's: diffusers 0.42 leaves it at random values here.
+        unet.add_embedding.load_state_dict(plain.add_embedding.state_dict())
+    return unet

@@ -16,10 +16,10 @@ def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> 
     return VideoModel(unet, **read_parts(folder), device=torch.device(device), autocast=autocast)
 
 
-def read(kind: Any, folder: BaseFolder, part: str) -> Any:
+def read(kind: Any, folder: BaseFolder, part: str, dtype: torch.dtype = torch.float32) -> Any:
     """A network of diffusers' from its part of the folder."""
     return kind.from_pretrained(
-        str(folder.folder), subfolder=part, local_files_only=True, torch_dtype=torch.float32
+        str(folder.folder), subfolder=part, local_files_only=True, torch_dtype=dtype
     )
 
 

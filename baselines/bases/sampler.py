@@ -83,7 +83,7 @@ def _guided(
     guided = guidance > 1
     text = model.encode_text(prompts)
     if guided:
-        text = torch.cat([model.encode_text([negative] * len(prompts)), text])
+        text = torch.cat([model.encode_negative(negative, len(prompts)), text])
 
     def estimate(latents: Latents, t: Tensor, scheduler: Any) -> Latents:
         doubled = scheduler.scale_model_input(

@@ -68,10 +68,9 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
             )
             commands.append(fetch_command(spec, place))
             continue
-        weights = tuple(
-            name for f, name in zip(spec.files, names, strict=True) if f.weights and name
-        )
-        found.append(BaseFolder(spec, place, weights))
+        weights = [n for f, n in zip(spec.files, names, strict=True) if f.weights and n]
+        # One file may stand in the place of several.
+        found.append(BaseFolder(spec, place, tuple(dict.fromkeys(weights))))
     if missing:
         raise UserError(
             f"base weights are missing: {len(missing)} model(s)",

@@ -57,7 +57,7 @@ def tiny_parts(base: str = "tiny") -> dict[str, Any]:
         block_out_channels=(4, 8, 8, 8), norm_num_groups=4, latent_channels=4,
         down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
     )  # fmt: skip
-    tokenizer = _tokenizer()
+    tokenizer = tiny_tokenizer()
     text = CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32,
@@ -93,7 +93,7 @@ def save_parts(model: VideoModel, folder: Path) -> None:
     )
 
 
-def _tokenizer() -> Any:
+def tiny_tokenizer(**options: Any) -> Any:
     """Bytes alone, each with and without the mark of a word's end."""
     from tokenizers.pre_tokenizers import ByteLevel
     from transformers import CLIPTokenizer
@@ -109,4 +109,5 @@ def _tokenizer() -> Any:
         vocab={symbol: index for index, symbol in enumerate(symbols)},
         merges=[],
         model_max_length=77,
+        **options,
     )

@@ -44,11 +44,18 @@ class VideoModel:
             raise ValueError(
                 f"the base predicts {self._predicts}; losses here are of noise and of velocity"
             )
-        for part in (self.unet, self.vae, self.text_encoder):
-            part.to(self.device)
-            _own_memory(part)
-            part.requires_grad_(False)
-            part.eval()
+        for part in self.networks.values():
+            settle(part, self.device)
+
+    @property
+    def networks(self) -> dict[str, torch.nn.Module]:
+        """Its networks, by the names of their folders."""
+        return {"unet": self.unet, "vae": self.vae, "text_encoder": self.text_encoder}
+
+    @property
+    def encoders(self) -> tuple[tuple[Any, Any], ...]:
+        """Its tokenizers, each with its text encoder."""
+        return ((self.tokenizer, self.text_encoder),)
 
     @cached_property
     def noising(self) -> Any:
@@ -105,14 +112,19 @@ class VideoModel:
         channels = int(self.unet.config.in_channels)
         return channels, frames, height // self.scale, width // self.scale
 
-    def token_ids(self, prompts: Sequence[str]) -> Int[Tensor, "batch tokens"]:
+    def token_ids(
+        self, prompts: Sequence[str], tokenizer: Any = None
+    ) -> Int[Tensor, "batch tokens"]:
         """Token ids, padded to the text encoder's length.
+
+        Args:
+            tokenizer: another than the first.
 
         Raises:
             ValueError: a learnable token lies beyond the last position and would be cut off.
         """
         length = int(self.text_encoder.config.max_position_embeddings)
-        ids: Tensor = self.tokenizer(
+        ids: Tensor = (tokenizer or self.tokenizer)(
             list(prompts), padding="max_length", max_length=length, truncation=True,
             return_tensors="pt",
         ).input_ids  # fmt: skip
@@ -133,6 +145,10 @@ class VideoModel:
         """The text encoder's last hidden states, as the UNet takes them."""
         states: Tensor = self.text_encoder(self.token_ids(prompts)).last_hidden_state
         return states
+
+    def encode_negative(self, prompt: str, count: int) -> Float[Tensor, "count tokens dim"]:
+        """The text of the unconditional half of guidance, so many times."""
+        return self.encode_text([prompt] * count)
 
     @torch.no_grad()
     def encode_images(
@@ -214,8 +230,14 @@ class VideoModel:
             yield
 
 
-def _own_memory(part: torch.nn.Module) -> None:
-    """Copy weights out of mapped files, whose alignment changes the last bits of CPU arithmetic."""
+def settle(part: torch.nn.Module, device: torch.device) -> None:
+    """Put a network on a device, to be read and not trained.
+
+    Weights are copied out of mapped files, whose alignment changes the last bits of CPU arithmetic.
+    """
+    part.to(device)
+    part.requires_grad_(False)
+    part.eval()
     with torch.no_grad():
         for parameter in part.parameters():
             parameter.data = parameter.data.clone()

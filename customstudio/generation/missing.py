@@ -58,7 +58,8 @@ def missing_references(
                 where=f"suite {suite.name}; {references[bare[0]][0].path}",
                 fix="put a mask for each reference beside them (masks/SUBJECT/NN.png next to "
                 "refs/), or --masks segment, or --masks DIR, or turn off what needs them: "
-                "--set remove_background=false --set alpha=0 (vcd: --set masked=false)",
+                "--set remove_background=false --set alpha=0 (vcd: --set masked=false; "
+                "wan_vace: --set remove_background=false --set crop=false)",
             )
         )
     return problems

@@ -7,7 +7,7 @@ proportion to the pixels. The hours are at 300 TFLOP/s and leave out text encode
 
 from collections.abc import Sequence
 
-from customstudio.baselines.option_sets import SamplingOptions, TrainingOptions
+from customstudio.baselines.option_sets import DenoisingOptions, SamplingOptions, TrainingOptions
 from customstudio.baselines.options import Options
 from customstudio.generation.grid import PairWork
 from customstudio.records import Record
@@ -57,8 +57,9 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
             nouns = {suite.subjects[name].prompt_noun for name in subjects}
             groups = subjects if options.class_images_by == "subject" else nouns
             images = len(groups) * options.class_images
-    if isinstance(options, SamplingOptions):
+    if isinstance(options, DenoisingOptions):
         steps = options.sampling_steps
+    if isinstance(options, SamplingOptions):
         tflop += (videos * video.frames + images) * steps * SAMPLING * share
         if options.high_resolution:
             larger = int(options.xl_steps * options.xl_strength)

@@ -81,11 +81,13 @@ def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
     """Options, video and what is left to make; weights and references need not be there.
 
     Raises:
-        UserError: an unknown method, option or pair, or a suite without jobs.
+        UserError: an unknown method, option or pair, a base that the method cannot use, or a suite
+            without jobs.
     """
     require_jobs(request.suite)
-    options = override(request.defaults, request.changes)
     base = request.base_id
+    catalog.require_fit(request.method, base)
+    options = override(request.defaults, request.changes)
     video = request.suite.video or (catalog.base(base).video if base != "none" else None)
     if video is None:
         raise UserError(
@@ -111,6 +113,7 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
     references = find_references(request.suite, request.references)
     pairs = [entry.pair for entry in left if entry.todo]
     needs_base = request.base_id != "none"
+    made = options.native(video, catalog.base(request.base_id).video) if needs_base else video
     problems = missing_packages(request.method) if needs_base else []
     needs_masks, located = options.needs_masks, None
     if needs_masks and request.masks == masks.SEGMENT:
@@ -146,6 +149,7 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
+        native=made if made != video else None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None

@@ -25,7 +25,7 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks")
+LATER = ("plugin", "masks", "native")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -51,6 +51,8 @@ class Settings(Record):
     """The code of a method that is another package's; None: a built-in one."""
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
+    native: VideoSpec | None = None
+    """What the base made, before it was brought to `video`; None: the same."""
 
     @field_validator("options", mode="after")
     @classmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from customstudio.baselines import catalog
-from customstudio.baselines.bases.loading import load_base
+from customstudio.baselines.bases.loading import Loaded, load_base
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.task import Bases
 from customstudio.baselines.tuned import Tuned, load, save
@@ -98,7 +98,11 @@ def _run_here(
 
 
 def attempt(
-    prepared: Prepared, bases: Bases | None, work: PairWork, device: str, progress: Progress
+    prepared: Prepared,
+    bases: Bases[Loaded] | None,
+    work: PairWork,
+    device: str,
+    progress: Progress,
 ) -> PairOutcome:
     """Make one pair; a failure is recorded in its folder, since it must not end the rest."""
     folder = prepared.request.out / PAIRS / work.pair
@@ -116,7 +120,7 @@ def attempt(
 
 def _make_pair(
     prepared: Prepared,
-    bases: Bases | None,
+    bases: Bases[Loaded] | None,
     work: PairWork,
     folder: Path,
     device: str,
@@ -164,7 +168,7 @@ def _fitted(path: Path, notes: dict[str, str]) -> Tuned | None:
     return tuned if all(there.get(name) == value for name, value in notes.items()) else None
 
 
-def load_bases(prepared: Prepared, device: str) -> Bases | None:
+def load_bases(prepared: Prepared, device: str) -> Bases[Loaded] | None:
     """The networks; None where the method needs none."""
     if prepared.base is None:
         return None
