@@ -18,6 +18,7 @@ METHODS = (
     "lora",
     "customcrafter",
     "svdiff",
+    "dreamvideo",
     "vcd",
     "untuned",
     "static_reference",

@@ -18,7 +18,8 @@ _FIT: dict[str, Any] = {
 _STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
     name: {"guidance": 7.5}
     for name in (
-        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion"
+        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion",
+        "dreamvideo",
     )
 }  # fmt: skip
 
@@ -32,6 +33,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
         "customcrafter": {**_FIT, "rate": 1e-3, "early_steps": 2},
         "svdiff": {**_FIT, "rate": 1e-2},
+        "dreamvideo": {
+            **_FIT,
+            "rate": 1e-2,
+            "steps": 300,
+            "adapter_rate": 1e-3,
+            "adapter_steps": 150,
+        },
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,

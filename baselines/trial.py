@@ -4,6 +4,7 @@ A plug-in's test calls `try_method`; what the method alone claims is for its own
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from customstudio.baselines.task import Bases, Task, TaskSubject
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.suites.schema import Job, Reference, VideoSpec
 
-QUICK = {"steps": 2, "class_images": 2, "sampling_steps": 2}
+QUICK = {"steps": 2, "adapter_steps": 2, "class_images": 2, "sampling_steps": 2}
 """Options that are cut down, where a method has them."""
 
 
@@ -73,9 +74,8 @@ def quick(options: Options) -> Options:
 def same(first: Tuned, second: Tuned) -> bool:
     """Whether two fits are equal bit for bit."""
     parts: list[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]] = [
-        (first.weights, second.weights), (first.rows, second.rows), (first.lora, second.lora),
-        (first.shifts, second.shifts),
-    ]  # fmt: skip
+        (getattr(first, part.name), getattr(second, part.name)) for part in fields(Tuned)
+    ]
     return all(
         one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
         for one, two in parts

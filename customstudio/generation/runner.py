@@ -134,7 +134,7 @@ def _make_pair(
 
     tuned = _fitted(fitted, notes)
     if tuned is not None and isinstance(prepared.options, TrainingOptions):
-        progress.advance(prepared.options.steps)
+        progress.advance(prepared.options.fit_steps)
     if tuned is None:
         progress.note(f"{work.pair}: fitting")
         tuned = module.fit(bases, task, prepared.options, on_step)
