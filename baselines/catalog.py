@@ -32,6 +32,7 @@ _BASES = {
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
+    "svd-xt": "customstudio.baselines.bases.svd",
 }
 BASES = tuple(_BASES)
 

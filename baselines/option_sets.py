@@ -12,6 +12,7 @@ Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
 Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
+UPSCALER = "zeroscope-xl"
 
 
 class SamplingOptions(Options):
@@ -27,6 +28,16 @@ class SamplingOptions(Options):
     xl_steps: Count = 30
     xl_strength: Strength = 0.6
     xl_guidance: Weight = 15.0
+
+    @property
+    def second_base(self) -> str | None:
+        """The upscaler, for high resolution."""
+        return UPSCALER if self.high_resolution else None
+
+    @property
+    def second_steps(self) -> int:
+        """Steps of sampling a video with the second base."""
+        return int(self.xl_steps * self.xl_strength) if self.high_resolution else 0
 
 
 class TrainingOptions(SamplingOptions):

@@ -23,6 +23,11 @@ class Options(Record):
         """Whether each reference must have a mask."""
         return False
 
+    @property
+    def second_base(self) -> str | None:
+        """Another base model that takes up what the method makes on its own."""
+        return None
+
 
 Some = TypeVar("Some", bound=Options)
 

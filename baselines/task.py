@@ -12,6 +12,7 @@ from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.image_to_video import ImageToVideo
     from customstudio.baselines.bases.video_model import VideoModel
 
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
@@ -50,6 +51,8 @@ class Bases:
     main: "VideoModel"
     upscaler: "VideoModel | None" = None
     """Takes the main base's videos to a higher resolution."""
+    animator: "ImageToVideo | None" = None
+    """Makes videos of the main base's pictures."""
 
 
 def task_of(

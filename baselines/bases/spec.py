@@ -53,6 +53,8 @@ class BaseSpec(Record):
     include: tuple[str, ...] = ("scheduler/*", "tokenizer/*", "text_encoder/*", "unet/*", "vae/*")
     """Patterns of the files that are needed of the repository."""
     others: tuple[Repository, ...] = ()
+    takes: Literal["text", "picture"] = "text"
+    """What it makes videos of; methods are fitted on those of text."""
     loader: str = "customstudio.baselines.bases.reading:load"
     """`module:attribute` of what loads it."""
     embedded: bool = False

@@ -31,7 +31,7 @@ class Plan(Record):
     """Videos to make."""
     training_steps: int
     sampling_steps: int
-    """Steps of sampling a video, upscaling included."""
+    """Steps of sampling a video, those of a second base included."""
     class_images: int
     """At most: those in the cache are not made again."""
     gpu_hours: float
@@ -58,12 +58,11 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
             groups = subjects if options.class_images_by == "subject" else nouns
             images = len(groups) * options.class_images
     if isinstance(options, SamplingOptions):
-        steps = options.sampling_steps
-        tflop += (videos * video.frames + images) * steps * SAMPLING * share
+        steps = options.sampling_steps + options.second_steps
+        frames = videos * video.frames
+        tflop += (frames + images) * options.sampling_steps * SAMPLING * share
         if options.high_resolution:
-            larger = int(options.xl_steps * options.xl_strength)
-            steps += larger
-            tflop += videos * video.frames * larger * SAMPLING * share * 1024 * 576 / PIXELS
+            tflop += frames * options.second_steps * SAMPLING * share * 1024 * 576 / PIXELS
     return Plan(
         pairs=len(open_pairs),
         done=sum(work.done for work in left),

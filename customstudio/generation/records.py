@@ -25,7 +25,7 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks")
+LATER = ("plugin", "masks", "animator")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -51,6 +51,8 @@ class Settings(Record):
     """The code of a method that is another package's; None: a built-in one."""
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
+    animator: Provenance | None = None
+    """The base model that makes videos of a method's pictures; None: it makes videos itself."""
 
     @field_validator("options", mode="after")
     @classmethod

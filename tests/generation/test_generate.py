@@ -237,6 +237,8 @@ def test_another_base_is_looked_for(suite: Suite, tmp_path: Path) -> None:
     assert "zeroscope_v2_XL" in caught.value.fix
     with pytest.raises(UserError, match="unknown base model"):
         prepare(Request(suite, "untuned", tmp_path, base="zeroscope"))
+    with pytest.raises(UserError, match="svd-xt makes videos of a picture"):
+        prepare(Request(suite, "untuned", tmp_path, base="svd-xt"))
     assert prepare(Request(suite, "static_reference", tmp_path, base="zeroscope-xl")).base is None
 
 
