@@ -20,6 +20,7 @@ METHODS = (
     "svdiff",
     "dreamvideo",
     "vcd",
+    "disendiff_svd",
     "untuned",
     "static_reference",
 )

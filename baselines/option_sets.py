@@ -73,6 +73,33 @@ class TrainingOptions(SamplingOptions):
         return self.steps
 
 
+class AnimationOptions(Options):
+    """How pictures that a method makes become videos, by SVD-XT."""
+
+    svd_steps: Count = 30
+    svd_frames: Count = 25
+    """Frames that are made; the suite's video has the first of them, or as many all over them."""
+    svd_keep: Literal["first", "spread"] = "first"
+    svd_pixels: Annotated[int, Field(ge=64 * 64)] = 1024 * 576
+    """Of a frame that is made, about: its sides follow the suite's video."""
+    svd_motion: Annotated[int, Field(ge=0, le=255)] = 127
+    """How much is to move, a bucket."""
+    svd_augmentation: Weight = 0.02
+    """Noise that is put on the picture."""
+    svd_guidance: Annotated[float, Field(ge=1)] = 3.0
+    """In the last frame; it rises from 1."""
+
+    @property
+    def second_base(self) -> str | None:
+        """What animates the pictures."""
+        return "svd-xt"
+
+    @property
+    def second_steps(self) -> int:
+        """Steps of animating a picture."""
+        return self.svd_steps
+
+
 class AttentionLoss(Options):
     """What CustomVideo's equation 2 leaves open is an option here."""
 

@@ -58,6 +58,8 @@ ABLATIONS = {
         ("alpha=0.01",),
         ("eta=-1e-5",),
     ),
+    "disendiff_svd": (("alpha=0",), ("bind=false",), ("separate=false",), ("strengthen=false",)),
     "vcd": (("noise_gamma=0",), ("noise_gamma=0.1",), ("noise_gamma=0.2",), ("masked=false",)),
 }
-"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2)."""
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2), or
+without each part of its loss (DisenDiff)."""
