@@ -105,8 +105,8 @@ class ImageToVideo:
             conditions: frame rate less one, motion bucket, strength of the pictures' noise.
         """
         beside = torch.cat([noisy, still[:, :, None].expand_as(noisy)], dim=1)
-        context = torch.autocast(self.device.type, torch.bfloat16)
-        with context if self.autocast else nullcontext():
+        half = torch.autocast(self.device.type, torch.bfloat16) if self.autocast else nullcontext()
+        with half:
             found: Tensor = self.unet(
                 beside.permute(0, 2, 1, 3, 4), t, encoder_hidden_states=embeds,
                 added_time_ids=conditions, return_dict=False,

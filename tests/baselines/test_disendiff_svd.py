@@ -1,5 +1,6 @@
 """DisenDiff + SVD-XT: its loss against NumPy, what trains, and how pictures become videos."""
 
+import dataclasses
 import json
 from itertools import combinations, product
 from pathlib import Path
@@ -18,18 +19,19 @@ from customstudio.baselines.bases.image_to_video import ImageToVideo
 from customstudio.baselines.bases.tiny_stable_diffusion import save_animatediff, tiny_animatediff
 from customstudio.baselines.bases.tiny_svd import save_svd, tiny_svd
 from customstudio.baselines.calibration import calibration_loss
+from customstudio.baselines.collage import read_pictures
 from customstudio.baselines.disendiff_svd import DisenDiffOptions, step_loss
-from customstudio.baselines.examples import Example
+from customstudio.baselines.examples import Example, instance
 from customstudio.baselines.options import override
 from customstudio.baselines.parameters import projections
 from customstudio.baselines.reconstruction import reconstruction_loss
 from customstudio.baselines.sampling import enlarge
-from customstudio.baselines.seeds import generator
+from customstudio.baselines.seeds import choices, generator
 from customstudio.baselines.task import Bases, Task
 from customstudio.baselines.tokens import columns, initial_rows, token_rows
 from customstudio.baselines.training import trainable
 from customstudio.baselines.trial import quick, try_method
-from customstudio.baselines.tuned import Tuned
+from customstudio.baselines.tuned import Tuned, applied
 from customstudio.errors import UserError
 from customstudio.generation import runner
 from customstudio.generation.grid import PairWork
@@ -159,6 +161,32 @@ def test_the_loss_is_recon_and_prior_and_alpha_times_that(base: AnimateDiff) -> 
     assert float(calibration) > 0
     assert float(found) == pytest.approx(float(plain + 0.3 * calibration), rel=1e-6)
     assert float(zero) == pytest.approx(float(plain), rel=1e-4)
+
+
+def test_a_few_steps_calibrate_attention(base: AnimateDiff, task: Task) -> None:
+    """On other noise than the fit's, for the picture that it saw."""
+    changes = ["steps=15", "rate=0.01", "prior_weight=0", "augment=false"]
+    options = override(quick(disendiff_svd.DEFAULTS), changes)
+    video = task.video.model_copy(update={"width": 128, "height": 128})
+    task = disendiff_svd.learnt_from(dataclasses.replace(task, video=video), options)
+    pictures = read_pictures(task.subjects, masks=False, remove_background=False)
+    rng = choices("held out")
+    shown = [instance(task, pictures, (0, 1), rng, augment=False, framing="fill")] * 4
+
+    @torch.no_grad()
+    def calibration(tuned: Tuned) -> float:
+        with applied(base, tuned), recording(base.unet, (3,)) as maps:
+            reconstruction_loss(base, shown, [], options, generator("held out"))
+            at = columns(base.token_ids([e.prompt for e in shown]), base, 2)
+            return float(calibration_loss(maps[3], at, (4, 4)))
+
+    before = calibration(Tuned(rows=initial_rows(base, ["cat", "dog"], "rare")))
+    with_it, without = (
+        calibration(disendiff_svd.fit(Bases(base), task, override(options, [alpha]), lambda: None))
+        for alpha in ("alpha=5", "alpha=0")
+    )
+    assert with_it < 0.9 * before
+    assert without > 0.9 * before
 
 
 def test_it_trains_what_its_card_says(

@@ -1,5 +1,6 @@
 """Stable Video Diffusion: equal to diffusers' own pipeline, loading, what is refused."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -130,8 +131,8 @@ def test_missing_files_are_one_error(tmp_path: Path) -> None:
     assert "Community License" in text
 
 
-def test_the_networks_have_the_stated_size() -> None:
-    """At full width on the meta device: the files' megabytes are four bytes a parameter."""
+def test_a_step_at_full_size(model: ImageToVideo) -> None:
+    """On the meta device: the networks' sizes, four bytes each in the files, and the outputs'."""
     from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel
     from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -153,6 +154,29 @@ def test_the_networks_have_the_stated_size() -> None:
     assert counts == {"unet": 1_524_623_082, "vae": 97_742_847, "image_encoder": 632_076_800}
     stated = {f.names[0].split("/")[0]: f.megabytes for f in SPECS[0].files if f.weights}
     assert stated == {name: round(count * 4 / 1e6) for name, count in counts.items()}
+
+    full = dataclasses.replace(model, **parts, device=torch.device("meta"))
+    video = SPECS[0].video
+    picture = np.zeros((1, video.height, video.width, 3), np.uint8)
+    embeds = full.embed(picture)
+    still = full.encode(picture, torch.zeros(1, 3, video.height, video.width))
+    shape = (1, *full.latent_shape(video.frames, video.height, video.width))
+    noisy, told = torch.zeros(shape, device="meta"), torch.zeros((1, 3), device="meta")
+    with torch.no_grad():
+        found = full.output(noisy, still, torch.zeros((), device="meta"), embeds, told)
+    assert (embeds.shape, still.shape) == ((1, 1, 1024), (1, 4, 72, 128))
+    assert found.shape == shape == (1, 4, 25, 72, 128)
+    assert found.device.type == "meta"
+
+
+def test_bfloat16_is_of_the_unet_alone(model: ImageToVideo) -> None:
+    given, grain = noise(model)
+    half = dataclasses.replace(model, autocast=True)
+    one, two = (animate(m, IMAGES, given, grain, steps=1, fps=8.0) for m in (model, half))
+    assert two.dtype == torch.float32
+    assert torch.isfinite(two).all()
+    assert not torch.equal(one, two)
+    assert torch.equal(half.embed(IMAGES), model.embed(IMAGES))
 
 
 def test_sizes_that_do_not_fit_are_refused(model: ImageToVideo) -> None:
