@@ -18,8 +18,10 @@ METHODS = (
     "lora",
     "customcrafter",
     "svdiff",
+    "dreamvideo",
     "vcd",
     "wan_vace",
+    "disendiff_svd",
     "untuned",
     "static_reference",
 )
@@ -33,6 +35,7 @@ _BASES = {
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
     "animatediff-sdxl": "customstudio.baselines.bases.animatediff_xl",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
+    "svd-xt": "customstudio.baselines.bases.svd",
     "wan-vace-1.3b": "customstudio.baselines.bases.wan_vace",
     "wan-vace-14b": "customstudio.baselines.bases.wan_vace",
     "mini-zeroscope": "customstudio.baselines.bases.mini.specs",
@@ -134,6 +137,12 @@ def require_fit(name: str, used: str) -> None:
     own = card(name).base
     if "none" in (own, used) or base(used).takes == base(own).takes:
         return
+    if base(used).takes == "picture":
+        raise UserError(
+            f"{used} makes videos of a picture, not of a text: no method can be fitted on it",
+            where="--base",
+            fix="name another base model: see `customstudio methods list`",
+        )
     alike = [known for known in BASES if base(known).takes == base(own).takes]
     raise UserError(
         f"method {name} cannot use base {used}: it takes {base(used).takes}, not {base(own).takes}",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from customstudio.baselines.adapters import PROJECTIONS, lora
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.bottlenecks import bottlenecks
 from customstudio.baselines.option_sets import Layers, TrainingOptions
 from customstudio.baselines.seeds import seed_of
 from customstudio.baselines.spectral import shifting
@@ -26,6 +27,7 @@ class Fitting:
     weights: dict[str, nn.Parameter] = field(default_factory=dict)
     adapters: dict[str, nn.Parameter] = field(default_factory=dict)
     shifts: dict[str, nn.Parameter] = field(default_factory=dict)
+    bottlenecks: dict[str, nn.Parameter] = field(default_factory=dict)
 
     def outcome(self) -> Tuned:
         """Their values now, copied to the CPU."""
@@ -35,6 +37,7 @@ class Fitting:
             rows=dict(rows),
             lora={name: _copy(adapter) for name, adapter in self.adapters.items()},
             shifts={name: _copy(shift) for name, shift in self.shifts.items()},
+            bottlenecks={name: _copy(part) for name, part in self.bottlenecks.items()},
         )
 
 
@@ -47,6 +50,7 @@ def fitting(
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
     shifts: Layers | None = None,
+    bottleneck: float = 0.0,
     seed: int = 0,
 ) -> Iterator[Fitting]:
     """Token rows, existing weights and new adapters to train; the base is restored at the end.
@@ -57,6 +61,7 @@ def fitting(
         rank: of low-rank adapters; 0: none.
         projections: which of an attention's four have one.
         shifts: the layers whose singular values have shifts.
+        bottleneck: width of identity adapters, as a share of their layer's; 0: none.
         seed: of the adapters' first values.
     """
     own = dict(weights or {})
@@ -73,7 +78,10 @@ def fitting(
         deltas = stack.enter_context(shifting(model.unet, shifts)) if shifts else {}
         for delta in deltas.values():
             delta.requires_grad_(False)
-        yield Fitting(embedding, own, adapters, deltas)
+        narrow: dict[str, nn.Parameter] = {}
+        if bottleneck:
+            narrow = stack.enter_context(bottlenecks(model.unet, share=bottleneck, seed=seed))
+        yield Fitting(embedding, own, adapters, deltas, narrow)
 
 
 def run_fit(
@@ -87,8 +95,10 @@ def run_fit(
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
     shifts: Layers | None = None,
+    bottleneck: float = 0.0,
     tokens: bool = True,
     tokens_each: int = 1,
+    from_rows: Mapping[str, Tensor] | None = None,
 ) -> Tuned:
     """Train on one pair and return what came out; the base is as before.
 
@@ -98,17 +108,21 @@ def run_fit(
         rank: of low-rank adapters to train in the spatial attention; 0: none.
         projections: which of an attention's four have one.
         shifts: the layers whose singular values train, by shifts.
+        bottleneck: width of identity adapters to train, as a share of their layer's; 0: none.
         tokens: whether the subjects' tokens train; they stay at their start otherwise.
         tokens_each: how many a subject has; prompts name them as `tokens.extended` does.
+        from_rows: where the tokens start; None: as the options say.
     """
     nouns = [subject.noun for subject in task.subjects for _ in range(tokens_each)]
-    rows = initial_rows(bases.main, nouns, options.start)
+    rows = from_rows or initial_rows(bases.main, nouns, options.start)
     seed = seed_of("adapters", task.suite, task.pair)
     with fitting(
         bases.main, rows,
-        weights=weights, rank=rank, projections=projections, shifts=shifts, seed=seed,
+        weights=weights, rank=rank, projections=projections, shifts=shifts,
+        bottleneck=bottleneck, seed=seed,
     ) as state:  # fmt: skip
         parameters = [*state.weights.values(), *state.adapters.values(), *state.shifts.values()]
+        parameters += state.bottlenecks.values()
         parameters += [state.embedding.rows] if tokens else []
         train(parameters, options, loss, on_step)
         return state.outcome()

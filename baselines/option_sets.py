@@ -12,6 +12,7 @@ Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
 Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
+UPSCALER = "zeroscope-xl"
 
 
 class DenoisingOptions(Options):
@@ -19,6 +20,11 @@ class DenoisingOptions(Options):
 
     sampling_steps: Count = 50
     guidance: Weight = 9.0
+
+    @property
+    def second_steps(self) -> int:
+        """Steps of sampling a video with the second base."""
+        return 0
 
 
 class SamplingOptions(DenoisingOptions):
@@ -32,6 +38,16 @@ class SamplingOptions(DenoisingOptions):
     xl_steps: Count = 30
     xl_strength: Strength = 0.6
     xl_guidance: Weight = 15.0
+
+    @property
+    def second_base(self) -> str | None:
+        """The upscaler, for high resolution."""
+        return UPSCALER if self.high_resolution else None
+
+    @property
+    def second_steps(self) -> int:
+        """Those of upscaling."""
+        return int(self.xl_steps * self.xl_strength) if self.high_resolution else 0
 
 
 class TrainingOptions(SamplingOptions):
@@ -60,6 +76,38 @@ class TrainingOptions(SamplingOptions):
     def frames_a_picture(self) -> int:
         """How many frames a training picture costs."""
         return 1
+
+    @property
+    def fit_steps(self) -> int:
+        """Steps of a fit in all."""
+        return self.steps
+
+
+class AnimationOptions(Options):
+    """How pictures that a method makes become videos, by SVD-XT."""
+
+    svd_steps: Count = 30
+    svd_frames: Count = 25
+    """Frames that are made; the suite's video has the first of them, or as many all over them."""
+    svd_keep: Literal["first", "spread"] = "first"
+    svd_pixels: Annotated[int, Field(ge=64 * 64)] = 1024 * 576
+    """Of a frame that is made, about: its sides follow the suite's video."""
+    svd_motion: Annotated[int, Field(ge=0, le=255)] = 127
+    """How much is to move, a bucket."""
+    svd_augmentation: Weight = 0.02
+    """Noise that is put on the picture."""
+    svd_guidance: Annotated[float, Field(ge=1)] = 3.0
+    """In the last frame; it rises from 1."""
+
+    @property
+    def second_base(self) -> str | None:
+        """What animates the pictures."""
+        return "svd-xt"
+
+    @property
+    def second_steps(self) -> int:
+        """Steps of animating a picture."""
+        return self.svd_steps
 
 
 class AttentionLoss(Options):

@@ -24,6 +24,11 @@ class Options(Record):
         """Whether each reference must have a mask."""
         return False
 
+    @property
+    def second_base(self) -> str | None:
+        """Another base model that takes up what the method makes on its own."""
+        return None
+
     def native(self, video: VideoSpec, base: VideoSpec) -> VideoSpec:
         """What a base is asked for where a video is wanted: the same, unless a method says else.
 

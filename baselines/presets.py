@@ -18,7 +18,8 @@ _FIT: dict[str, Any] = {
 _STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
     name: {"guidance": 7.5}
     for name in (
-        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion"
+        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion",
+        "dreamvideo",
     )
 }  # fmt: skip
 
@@ -32,6 +33,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
         "customcrafter": {**_FIT, "rate": 1e-3, "early_steps": 2},
         "svdiff": {**_FIT, "rate": 1e-2},
+        "dreamvideo": {
+            **_FIT,
+            "rate": 1e-2,
+            "steps": 300,
+            "adapter_rate": 1e-3,
+            "adapter_steps": 150,
+        },
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
@@ -51,6 +59,8 @@ ABLATIONS = {
         ("alpha=0.01",),
         ("eta=-1e-5",),
     ),
+    "disendiff_svd": (("alpha=0",), ("bind=false",), ("separate=false",), ("strengthen=false",)),
     "vcd": (("noise_gamma=0",), ("noise_gamma=0.1",), ("noise_gamma=0.2",), ("masked=false",)),
 }
-"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2)."""
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2), or
+without each part of its loss (DisenDiff)."""

@@ -54,7 +54,9 @@ def fit_alone(
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
+    bottleneck: float = 0.0,
     tokens: bool = True,
+    from_rows: Mapping[str, Tensor] | None = None,
     frames: int = 1,
 ) -> Tuned:
     """Fit on pictures of each subject alone; what trains is as `fitting.run_fit` has it.
@@ -75,5 +77,6 @@ def fit_alone(
 
     return run_fit(
         bases, task, options, loss, on_step,
-        weights=weights, rank=rank, projections=projections, tokens=tokens,
+        weights=weights, rank=rank, projections=projections, bottleneck=bottleneck,
+        tokens=tokens, from_rows=from_rows,
     )  # fmt: skip

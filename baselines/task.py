@@ -13,6 +13,7 @@ from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.image_to_video import ImageToVideo
     from customstudio.baselines.bases.video_model import VideoModel
 
 Model = TypeVar("Model", default="VideoModel")
@@ -52,6 +53,8 @@ class Bases(Generic[Model]):
     main: Model
     upscaler: Model | None = None
     """Takes the main base's videos to a higher resolution."""
+    animator: "ImageToVideo | None" = None
+    """Makes videos of the main base's pictures."""
 
 
 def task_of(

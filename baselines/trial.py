@@ -4,7 +4,9 @@ A plug-in's test calls `try_method`; what the method alone claims is for its own
 """
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -19,16 +21,28 @@ from customstudio.baselines.task import Bases, Task, TaskSubject
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.suites.schema import Job, Reference, VideoSpec
 
-QUICK = {"steps": 2, "class_images": 2, "sampling_steps": 2}
+if TYPE_CHECKING:
+    from customstudio.baselines.bases.image_to_video import ImageToVideo
+
+QUICK = {
+    "steps": 2, "adapter_steps": 2, "class_images": 2, "sampling_steps": 2,
+    "svd_steps": 2, "svd_frames": 4, "svd_pixels": 64 * 64,
+}  # fmt: skip
 """Options that are cut down, where a method has them."""
 
 
-def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tuned:
+def try_method(
+    name: str,
+    folder: Path,
+    model: VideoModel | None = None,
+    animator: "ImageToVideo | None" = None,
+) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
 
     Args:
         folder: takes the pair's pictures and the fit.
         model: another base than the tiny one, as small.
+        animator: for a method that makes pictures.
 
     Raises:
         UserError: the method is unknown or not declared in full.
@@ -36,7 +50,7 @@ def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tune
     """
     module, options = catalog.method(name), quick(catalog.defaults(name))
     model, task = model or tiny(), drawn_task(folder)
-    bases = None if catalog.card(name).base == "none" else Bases(model)
+    bases = None if catalog.card(name).base == "none" else Bases(model, animator=animator)
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [
@@ -73,9 +87,8 @@ def quick(options: Options) -> Options:
 def same(first: Tuned, second: Tuned) -> bool:
     """Whether two fits are equal bit for bit."""
     parts: list[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]] = [
-        (first.weights, second.weights), (first.rows, second.rows), (first.lora, second.lora),
-        (first.shifts, second.shifts),
-    ]  # fmt: skip
+        (getattr(first, part.name), getattr(second, part.name)) for part in fields(Tuned)
+    ]
     return all(
         one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
         for one, two in parts

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from customstudio.baselines.adapters import lora
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.bottlenecks import bottlenecks
 from customstudio.baselines.spectral import moved
 from customstudio.baselines.tokens import token_rows
 from customstudio.errors import UserError
@@ -30,6 +31,8 @@ class Tuned:
     """Parameters of low-rank adapters in the UNet, as peft names them."""
     shifts: dict[str, Tensor] = field(default_factory=dict)
     """Name of a parameter of the UNet -> what is added to its singular values."""
+    bottlenecks: dict[str, Tensor] = field(default_factory=dict)
+    """Parameters of identity adapters after the UNet's spatial cross-attentions."""
 
 
 def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
@@ -40,6 +43,7 @@ def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
     tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
     tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
     tensors |= {f"shift.{name}": value for name, value in tuned.shifts.items()}
+    tensors |= {f"bottleneck.{name}": value for name, value in tuned.bottlenecks.items()}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
 
@@ -55,6 +59,7 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
     tuned = Tuned()
     parts = {
         "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora, "shift": tuned.shifts,
+        "bottleneck": tuned.bottlenecks,
     }  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:
@@ -81,6 +86,8 @@ def applied(model: VideoModel, tuned: Tuned) -> Iterator[None]:
         stack.enter_context(replaced(model, values))
         if tuned.lora:
             stack.enter_context(lora(model.unet, values=tuned.lora))
+        if tuned.bottlenecks:
+            stack.enter_context(bottlenecks(model.unet, values=tuned.bottlenecks))
         yield
 
 

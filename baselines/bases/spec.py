@@ -47,9 +47,9 @@ class BaseSpec(Record):
     source: str
     video: VideoSpec
     """What it was trained to make."""
-    takes: Literal["text", "references"] = "text"
-    """What it makes a video of: a prompt, which methods tune it for (`VideoModel`), or a prompt and
-    reference images, which it was trained to take."""
+    takes: Literal["text", "references", "picture"] = "text"
+    """What it makes a video of: a prompt, which methods tune it for (`VideoModel`); a prompt and
+    reference images, which it was trained to take; or a picture, which a method makes."""
     files: tuple[BaseFile, ...]
     size_from: str
     """Where the sizes of the files come from."""

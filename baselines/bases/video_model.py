@@ -157,8 +157,7 @@ class VideoModel:
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "batch channels 1 height width"]:
         """Latents of images, as videos of one frame; drawn from the posterior, or its mean."""
-        pixels = torch.from_numpy(images).to(self.device).permute(0, 3, 1, 2).float() / 127.5 - 1
-        posterior = self.vae.encode(pixels).latent_dist
+        posterior = self.vae.encode(as_pixels(images, self.device)).latent_dist
         latents = posterior.mean
         if generator is not None:
             noise = torch.randn(latents.shape, generator=generator)
@@ -174,8 +173,7 @@ class VideoModel:
         batch, _, frames = latents.shape[:3]
         flat = (latents / self.vae.config.scaling_factor).permute(0, 2, 1, 3, 4).flatten(0, 1)
         parts = [self.vae.decode(part).sample for part in flat.split(DECODE_FRAMES)]
-        pixels = (torch.cat(parts).float() / 2 + 0.5).clamp(0, 1).mul(255).round()
-        array: NDArray[np.uint8] = pixels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        array = as_images(torch.cat(parts))
         return array.reshape(batch, frames, *array.shape[1:])
 
     def output(
@@ -236,8 +234,24 @@ def settle(part: torch.nn.Module, device: torch.device) -> None:
     Weights are copied out of mapped files, whose alignment changes the last bits of CPU arithmetic.
     """
     part.to(device)
-    part.requires_grad_(False)
-    part.eval()
     with torch.no_grad():
         for parameter in part.parameters():
             parameter.data = parameter.data.clone()
+    part.requires_grad_(False)
+    part.eval()
+
+
+def as_pixels(
+    images: UInt8[NDArray[np.uint8], "batch height width 3"], device: torch.device
+) -> Float[Tensor, "batch 3 height width"]:
+    """Images as a VAE takes them, from -1 to 1."""
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def as_images(
+    pixels: Float[Tensor, "batch 3 height width"],
+) -> UInt8[NDArray[np.uint8], "batch height width 3"]:
+    """Images of what a VAE gives."""
+    levels = (pixels.float() / 2 + 0.5).clamp(0, 1).mul(255).round()
+    array: NDArray[np.uint8] = levels.to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return array

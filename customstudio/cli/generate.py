@@ -42,7 +42,13 @@ def generate(
         Path | None, typer.Option(help="Folder of the base model.", show_default="the cache")
     ] = None,
     xl_dir: Annotated[
-        Path | None, typer.Option(help="Folder of zeroscope XL.", show_default="the cache")
+        Path | None,
+        typer.Option(
+            "--xl-dir",
+            "--svd-dir",
+            help="Folder of the second base model, where a method has one (zeroscope XL, SVD-XT).",
+            show_default="the cache",
+        ),
     ] = None,
     device: options.Device = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 1,
@@ -82,7 +88,7 @@ def generate(
         masks=masks,
         base=base,
         base_folder=base_dir,
-        upscaler_folder=xl_dir,
+        second_folder=xl_dir,
         arithmetic="bfloat16" if bf16 else "float32",
         device=device,
         batch=batch,

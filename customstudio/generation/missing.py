@@ -7,14 +7,13 @@ from pathlib import Path
 from customstudio.baselines import catalog
 from customstudio.baselines.bases.spec import BaseSpec
 from customstudio.baselines.bases.store import BaseFolder, locate
-from customstudio.baselines.option_sets import SamplingOptions
+from customstudio.baselines.option_sets import UPSCALER
 from customstudio.baselines.options import Options
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite
 
 EXTRA = ("diffusers", "peft", "transformers")
 """Packages of the extra `generation`."""
-UPSCALER = "zeroscope-xl"
 
 
 def missing_packages(method: str) -> list[UserError]:
@@ -68,15 +67,15 @@ def missing_references(
 def locate_bases(
     base: str, options: Options, given: tuple[Path | None, Path | None]
 ) -> tuple[list[BaseFolder], list[UserError]]:
-    """The base and, for high resolution, the upscaler; and what is missing of them.
+    """The base and the second one, where the options name one; and what is missing of them.
 
     Args:
-        given: folders of the base and the upscaler; None: the default place.
+        given: folders of the base and the second one; None: the default place.
     """
-    names = [base]
-    if isinstance(options, SamplingOptions) and options.high_resolution:
-        names.append(UPSCALER)
-        if catalog.base(base).loader != catalog.base(UPSCALER).loader:
+    specs = [catalog.base(base)]
+    if options.second_base is not None:
+        specs.append(catalog.base(options.second_base))
+        if options.second_base == UPSCALER and specs[0].loader != specs[1].loader:
             return [], [
                 UserError(
                     f"{UPSCALER} cannot take what is fitted on {base}: its networks are others",
@@ -84,7 +83,6 @@ def locate_bases(
                     fix="leave it out, or use a zeroscope base",
                 )
             ]
-    specs = [catalog.base(name) for name in names]
     if given == (None, None):
         # In one call, so that one error lists them all.
         groups: list[tuple[list[BaseSpec], Path | None]] = [(specs, None)]

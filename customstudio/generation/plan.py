@@ -31,7 +31,7 @@ class Plan(Record):
     """Videos to make."""
     training_steps: int
     sampling_steps: int
-    """Steps of sampling a video, upscaling included."""
+    """Steps of sampling a video, those of a second base included."""
     class_images: int
     """At most: those in the cache are not made again."""
     gpu_hours: float
@@ -48,7 +48,7 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
     fit_steps = images = steps = 0
     tflop = 0.0
     if isinstance(options, TrainingOptions):
-        fit_steps = options.steps * len(open_pairs)
+        fit_steps = options.fit_steps * len(open_pairs)
         twice = 2 if options.prior_weight else 1
         frames = options.batch * twice * options.frames_a_picture
         tflop += fit_steps * frames * TRAINING * share
@@ -58,13 +58,12 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
             groups = subjects if options.class_images_by == "subject" else nouns
             images = len(groups) * options.class_images
     if isinstance(options, DenoisingOptions):
-        steps = options.sampling_steps
+        steps = options.sampling_steps + options.second_steps
     if isinstance(options, SamplingOptions):
-        tflop += (videos * video.frames + images) * steps * SAMPLING * share
+        frames = videos * video.frames
+        tflop += (frames + images) * options.sampling_steps * SAMPLING * share
         if options.high_resolution:
-            larger = int(options.xl_steps * options.xl_strength)
-            steps += larger
-            tflop += videos * video.frames * larger * SAMPLING * share * 1024 * 576 / PIXELS
+            tflop += frames * options.second_steps * SAMPLING * share * 1024 * 576 / PIXELS
     return Plan(
         pairs=len(open_pairs),
         done=sum(work.done for work in left),

@@ -39,7 +39,8 @@ class Request:
     base: str | None = None
     """Another base model than the method's own, of the same kind."""
     base_folder: Path | None = None
-    upscaler_folder: Path | None = None
+    second_folder: Path | None = None
+    """Of the upscaler, or of what makes videos of pictures."""
     arithmetic: Arithmetic = "float32"
     device: str = "auto"
     batch: int = 1
@@ -75,6 +76,7 @@ class Prepared:
     left: list[PairWork]
     base: BaseFolder | None
     upscaler: BaseFolder | None
+    animator: BaseFolder | None
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -127,13 +129,15 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
     problems += missing_references(request.suite, pairs, references, masks=to_find)
     folders: list[BaseFolder] = []
     if needs_base:
-        given = (request.base_folder, request.upscaler_folder)
+        given = (request.base_folder, request.second_folder)
         folders, absent = locate_bases(request.base_id, options, given)
         problems += absent
     raise_all(problems)
     if located is not None and segment:
         subjects = dict.fromkeys(s for pair in pairs for s in request.suite.pairs[pair].subjects)
         references = masks.segmented(references, [*subjects], located, resolve(request.device))
+    base = folders[0] if folders else None
+    upscaler, animator = _second(folders)
     tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
     settings = Settings(
         name=variant(request.method, options, request.defaults),
@@ -144,18 +148,24 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         suite_digest=request.suite.digest,
         prompt_set=request.suite.prompt_set,
         video=video,
-        base=folders[0].provenance() if folders else None,
-        upscaler=folders[1].provenance() if len(folders) > 1 else None,
+        base=base.provenance() if base else None,
+        upscaler=upscaler.provenance() if upscaler else None,
+        animator=animator.provenance() if animator else None,
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
         native=made if made != video else None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
-    upscaler = folders[1] if len(folders) > 1 else None
-    return Prepared(
-        request, options, settings, tasks, left, folders[0] if folders else None, upscaler
-    )
+    return Prepared(request, options, settings, tasks, left, base, upscaler, animator)
+
+
+def _second(folders: list[BaseFolder]) -> tuple[BaseFolder | None, BaseFolder | None]:
+    """The second base, as an upscaler or as what makes videos of pictures."""
+    if len(folders) < 2:
+        return None, None
+    second = folders[1]
+    return (None, second) if second.spec.takes == "picture" else (second, None)
 
 
 def pair_record(task: Task) -> PairRecord:

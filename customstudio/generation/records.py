@@ -25,7 +25,7 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks", "native")
+LATER = ("plugin", "masks", "native", "animator")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -53,6 +53,8 @@ class Settings(Record):
     """None: the suite's own, or the method needs none."""
     native: VideoSpec | None = None
     """What the base made, before it was brought to `video`; None: the same."""
+    animator: Provenance | None = None
+    """The base model that makes videos of a method's pictures; None: it makes videos itself."""
 
     @field_validator("options", mode="after")
     @classmethod

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from customstudio.baselines import catalog
-from customstudio.baselines.bases.loading import Loaded, load_base
+from customstudio.baselines.bases.loading import Loaded, load_animator, load_base
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.task import Bases
 from customstudio.baselines.tuned import Tuned, load, save
@@ -138,7 +138,7 @@ def _make_pair(
 
     tuned = _fitted(fitted, notes)
     if tuned is not None and isinstance(prepared.options, TrainingOptions):
-        progress.advance(prepared.options.steps)
+        progress.advance(prepared.options.fit_steps)
     if tuned is None:
         progress.note(f"{work.pair}: fitting")
         tuned = module.fit(bases, task, prepared.options, on_step)
@@ -173,10 +173,11 @@ def load_bases(prepared: Prepared, device: str) -> Bases[Loaded] | None:
     if prepared.base is None:
         return None
     autocast = prepared.request.arithmetic == "bfloat16"
-    upscaler = prepared.upscaler
+    upscaler, animator = prepared.upscaler, prepared.animator
     return Bases(
         main=load_base(prepared.base, device, autocast=autocast),
         upscaler=load_base(upscaler, device, autocast=autocast) if upscaler else None,
+        animator=load_animator(animator, device, autocast=autocast) if animator else None,
     )
 
 

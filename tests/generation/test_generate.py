@@ -157,7 +157,7 @@ def test_settings_do_not_mix(request_of: Any) -> None:
         path.unlink()
     with pytest.raises(UserError) as caught:
         runner.run(prepare(request_of(changes=("sampling_steps=1", "guidance=2"))), Silent())
-    assert "guidance: 9.0 there, 2.0 here" in str(caught.value)
+    assert "guidance: 4.0 there, 2.0 here" in str(caught.value)
 
 
 def test_changed_references_are_refused(request_of: Any, suite: Suite, tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_all_that_is_missing_is_said_at_once(suite: Suite, tmp_path: Path) -> No
     (tmp_path / "refs").mkdir()
     request = Request(
         suite, "customvideo", tmp_path / "out", changes=("high_resolution=true",),
-        references=tmp_path / "refs",
+        references=tmp_path / "refs", base="zeroscope-576w",
     )  # fmt: skip
     with pytest.raises(UserError) as caught:
         prepare(request)
@@ -237,6 +237,8 @@ def test_another_base_is_looked_for(suite: Suite, tmp_path: Path) -> None:
     assert "zeroscope_v2_XL" in caught.value.fix
     with pytest.raises(UserError, match="unknown base model"):
         prepare(Request(suite, "untuned", tmp_path, base="zeroscope"))
+    with pytest.raises(UserError, match="svd-xt makes videos of a picture"):
+        prepare(Request(suite, "untuned", tmp_path, base="svd-xt"))
     assert prepare(Request(suite, "static_reference", tmp_path, base="zeroscope-xl")).base is None
 
 
@@ -265,7 +267,7 @@ def test_a_plan_counts(tmp_path: Path) -> None:
 
 def test_the_command_line(tiny_folder: Path, tmp_path: Path) -> None:  # noqa: F811
     call = ["generate", "untuned", "--suite", "mini", "--set", "sampling_steps=1"]
-    planned = CliRunner().invoke(app, [*call, "--dry-run"])
+    planned = CliRunner().invoke(app, [*call, "--base", "zeroscope-576w", "--dry-run"])
     assert planned.exit_code == 0, planned.output
     assert "280 to make" in planned.output
     assert "hf download" in planned.output

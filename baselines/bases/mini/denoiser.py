@@ -106,7 +106,8 @@ class Denoiser(nn.Module):
         text = self.text_encoder(ids.to(clean.device)).last_hidden_state
         errors = (self.predict(noisy, t, text) - self.noising.get_velocity(clean, noise, t)) ** 2
         weighed = (errors * weight).mean(dim=(0, 2, 3, 4)) * self.weight
-        return weighed.mean() / weight.mean()
+        loss: Tensor = weighed.mean() / weight.mean()
+        return loss
 
 
 def untrained() -> Denoiser:
