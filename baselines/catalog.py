@@ -19,6 +19,9 @@ METHODS = (
     "customcrafter",
     "svdiff",
     "vcd",
+    "ip_adapter",
+    "ip_adapter_plus",
+    "ip_adapter_faceid",
     "untuned",
     "static_reference",
 )

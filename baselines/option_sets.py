@@ -29,6 +29,32 @@ class SamplingOptions(Options):
     xl_guidance: Weight = 15.0
 
 
+class ImagePromptOptions(SamplingOptions):
+    """How references are prompts (IP-Adapter); the defaults are its paper's (see the cards)."""
+
+    guidance: Weight = 7.5
+    scale: Weight = 0.5
+    """Lambda: how much an image counts beside the text."""
+    images: Literal["one", "all"] = "one"
+    """One reference of a subject, chosen by the job, or the mean over all of them."""
+    regions: Literal["panels", "everywhere"] = "panels"
+    """Where a subject's images count: in its panel, in the pair's order, or in the whole frame."""
+
+
+class ClipPromptOptions(ImagePromptOptions):
+    """The same where CLIP embeds the references."""
+
+    framing: Framing = "fill"
+    """The middle of a reference, or the whole of it with white around it."""
+    remove_background: bool = False
+    """White outside the masks."""
+
+    @property
+    def needs_masks(self) -> bool:
+        """For references without backgrounds."""
+        return self.remove_background
+
+
 class TrainingOptions(SamplingOptions):
     """How a fit is run."""
 

@@ -23,6 +23,11 @@ class Options(Record):
         """Whether each reference must have a mask."""
         return False
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks of the weights' manifest that it needs beside its base model."""
+        return ()
+
 
 Some = TypeVar("Some", bound=Options)
 

@@ -1,8 +1,8 @@
 """What a method is given for a pair: its subjects, their references, the video to make."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -13,7 +13,9 @@ from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.video_model import VideoModel
+    from customstudio.weights.store import Located
 
+Loaded = TypeVar("Loaded")
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
 """What a method makes of a pair's jobs: RGB."""
 
@@ -45,11 +47,21 @@ class Task:
 
 @dataclass(frozen=True)
 class Bases:
-    """The base models that are loaded."""
+    """The base models that are loaded, and further networks that the options name."""
 
     main: "VideoModel"
     upscaler: "VideoModel | None" = None
     """Takes the main base's videos to a higher resolution."""
+    networks: "Mapping[str, Located]" = field(default_factory=dict)
+    """Id in the weights' manifest -> files, found and hashed."""
+    _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def network(self, name: str, load: "Callable[[Located], Loaded]") -> Loaded:
+        """A further network, loaded when it is first asked for."""
+        if name not in self._loaded:
+            self._loaded[name] = load(self.networks[name])
+        loaded: Loaded = self._loaded[name]
+        return loaded
 
 
 def task_of(

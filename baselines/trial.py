@@ -18,25 +18,35 @@ from customstudio.baselines.options import Options, override
 from customstudio.baselines.task import Bases, Task, TaskSubject
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.suites.schema import Job, Reference, VideoSpec
+from customstudio.weights.store import Located
 
 QUICK = {"steps": 2, "class_images": 2, "sampling_steps": 2}
 """Options that are cut down, where a method has them."""
 
 
-def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tuned:
+def try_method(
+    name: str,
+    folder: Path,
+    model: VideoModel | None = None,
+    *,
+    task: Task | None = None,
+    networks: Mapping[str, Located] | None = None,
+) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
 
     Args:
         folder: takes the pair's pictures and the fit.
         model: another base than the tiny one, as small.
+        task: another pair than the drawn one.
+        networks: those that the method needs beside its base.
 
     Raises:
         UserError: the method is unknown or not declared in full.
         AssertionError: it does not do what a method must; says what.
     """
     module, options = catalog.method(name), quick(catalog.defaults(name))
-    model, task = model or tiny(), drawn_task(folder)
-    bases = None if catalog.card(name).base == "none" else Bases(model)
+    model, task = model or tiny(), task or drawn_task(folder)
+    bases = Bases(model, networks=networks or {}) if catalog.card(name).base != "none" else None
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [
@@ -74,7 +84,7 @@ def same(first: Tuned, second: Tuned) -> bool:
     """Whether two fits are equal bit for bit."""
     parts: list[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]] = [
         (first.weights, second.weights), (first.rows, second.rows), (first.lora, second.lora),
-        (first.shifts, second.shifts),
+        (first.shifts, second.shifts), (first.images, second.images),
     ]  # fmt: skip
     return all(
         one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)

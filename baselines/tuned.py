@@ -30,6 +30,8 @@ class Tuned:
     """Parameters of low-rank adapters in the UNet, as peft names them."""
     shifts: dict[str, Tensor] = field(default_factory=dict)
     """Name of a parameter of the UNet -> what is added to its singular values."""
+    images: dict[str, Tensor] = field(default_factory=dict)
+    """Number of a subject, from 1 -> embeddings of its references (`image_prompts`)."""
 
 
 def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
@@ -40,6 +42,7 @@ def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
     tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
     tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
     tensors |= {f"shift.{name}": value for name, value in tuned.shifts.items()}
+    tensors |= {f"image.{name}": value for name, value in tuned.images.items()}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
 
@@ -55,6 +58,7 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
     tuned = Tuned()
     parts = {
         "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora, "shift": tuned.shifts,
+        "image": tuned.images,
     }  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:

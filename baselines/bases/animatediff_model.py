@@ -23,9 +23,35 @@ from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.errors import UserError
 
 
+@dataclass(frozen=True)
+class ImagePrompt:
+    """What an adapter in the UNet attends to beside the text, for each video of a batch."""
+
+    embeddings: Float[Tensor, "batch images *shape"]
+    without: Float[Tensor, "batch images *shape"]
+    """What stands for no image, for the half without text of classifier-free guidance."""
+    regions: Float[Tensor, "1 images height width"]
+    """1 where an image counts."""
+
+    def rows(self, count: int) -> Float[Tensor, "rows images *shape"]:
+        """Embeddings for a batch, or for one that the sampler doubled: first without, then with.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if count == len(self.embeddings):
+            return self.embeddings
+        if count == 2 * len(self.embeddings):
+            return torch.cat([self.without, self.embeddings])
+        raise ValueError(f"{len(self.embeddings)} videos have images, the batch has {count}")
+
+
 @dataclass
 class AnimateDiff(VideoModel):
     """Stable Diffusion's networks, the UNet one of diffusers' `UNetMotionModel`."""
+
+    image_prompt: ImagePrompt | None = None
+    """For as long as an adapter is in the UNet (`image_adapters.adapted`)."""
 
     def schedule_of(self, frames: int) -> dict[str, Any]:
         """Stable Diffusion's own for a single frame, a linear one for more."""
@@ -66,8 +92,15 @@ class AnimateDiff(VideoModel):
         frames = noisy.shape[2]
         texts = text.repeat_interleave(frames, dim=0)
         still = without_motion(self.unet) if frames == 1 else nullcontext()
+        images, regions = None, None
+        if self.image_prompt is not None:
+            images = {"image_embeds": [self.image_prompt.rows(len(noisy)).to(noisy.device)]}
+            regions = {"ip_adapter_masks": [self.image_prompt.regions]}
         with self.arithmetic(), still:
-            found: Tensor = self.unet(noisy, t, encoder_hidden_states=texts, return_dict=False)[0]
+            found: Tensor = self.unet(
+                noisy, t, encoder_hidden_states=texts, added_cond_kwargs=images,
+                cross_attention_kwargs=regions, return_dict=False,
+            )[0]  # fmt: skip
         return found.float()
 
 

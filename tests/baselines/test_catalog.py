@@ -9,7 +9,8 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 
 SHARED = {
-    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
+    "adapters", "attention", "card", "catalog", "collage", "examples", "face_prompts", "fitting",
+    "image_adapters", "image_encoder", "image_prompts", "option_sets",
     "options", "parameters", "plugins", "presets", "prior", "reconstruction", "sampling", "seeds",
     "spectral", "task", "tokens", "training", "trial", "tuned",
 }  # fmt: skip
