@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from customstudio.baselines.card import IMAGE_PROMPTS, REGIONS, Card, OpenPoint
-from customstudio.baselines.option_sets import ImagePromptOptions
+from customstudio.baselines.option_sets import FaceNetwork, ImagePromptOptions
 from customstudio.baselines.options import Weight
 from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
@@ -24,7 +24,7 @@ class IPAdapterFaceIDOptions(ImagePromptOptions):
     """The defaults are its authors' where they state them (see the card)."""
 
     scale: Weight = 1.0
-    faces: Literal["insightface-buffalo-l", "mini-faces"] = "insightface-buffalo-l"
+    faces: FaceNetwork = "insightface-buffalo-l"
     """The face detector and recogniser, by its id among the weights."""
     without_face: Literal["refuse", "text"] = "refuse"
     """A subject in whose references no face is found is an error, or has the text alone."""

@@ -10,6 +10,7 @@ Solver = Literal["dpm", "ddim"]
 Framing = Literal["fill", "whole"]
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
+FaceNetwork = Literal["insightface-buffalo-l", "mini-faces"]
 Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 
@@ -27,6 +28,11 @@ class SamplingOptions(Options):
     xl_steps: Count = 30
     xl_strength: Strength = 0.6
     xl_guidance: Weight = 15.0
+
+    @property
+    def steps_a_video(self) -> int:
+        """Steps of sampling a video, as far as they are known beforehand; upscaling aside."""
+        return self.sampling_steps
 
 
 class ImagePromptOptions(SamplingOptions):
@@ -53,6 +59,34 @@ class ClipPromptOptions(ImagePromptOptions):
     def needs_masks(self) -> bool:
         """For references without backgrounds."""
         return self.remove_background
+
+
+class RedrawingOptions(SamplingOptions):
+    """Parts of a video that are noised and denoised again (VCD's Face VCD and Tiled VCD)."""
+
+    face: bool = False
+    """Faces are cut out, enlarged, redrawn and pasted back."""
+    face_strength: Strength = 0.8
+    """Share of the schedule that a face is noised up to."""
+    face_crop: Annotated[float, Field(ge=1)] = 3.0
+    """Sides of what is cut out, in those of the face."""
+    faces: FaceNetwork = "insightface-buffalo-l"
+    """The face detector, by its id among the weights."""
+    tiled: bool = False
+    """The video is enlarged to twice its sides and redrawn in four tiles."""
+    tiled_strength: Strength = 0.2
+    """Share of the schedule that a tile is noised up to."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The face network, if faces are redrawn."""
+        return (self.faces,) if self.face else ()
+
+    @property
+    def steps_a_video(self) -> int:
+        """With those of the tiles; how many faces there are is not known beforehand."""
+        tiles = 4 * max(int(self.sampling_steps * self.tiled_strength), 1)
+        return self.sampling_steps + self.tiled * tiles
 
 
 class TrainingOptions(SamplingOptions):

@@ -58,8 +58,9 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
             groups = subjects if options.class_images_by == "subject" else nouns
             images = len(groups) * options.class_images
     if isinstance(options, SamplingOptions):
-        steps = options.sampling_steps
-        tflop += (videos * video.frames + images) * steps * SAMPLING * share
+        steps = options.steps_a_video
+        frames = videos * video.frames * steps + images * options.sampling_steps
+        tflop += frames * SAMPLING * share
         if options.high_resolution:
             larger = int(options.xl_steps * options.xl_strength)
             steps += larger

@@ -9,10 +9,10 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 
 SHARED = {
-    "adapters", "attention", "card", "catalog", "collage", "examples", "face_prompts", "fitting",
-    "image_adapters", "image_encoder", "image_prompts", "option_sets",
-    "options", "parameters", "plugins", "presets", "prior", "reconstruction", "sampling", "seeds",
-    "spectral", "task", "tokens", "training", "trial", "tuned",
+    "adapters", "attention", "card", "catalog", "collage", "examples", "face_prompts",
+    "face_tracks", "fitting", "image_adapters", "image_encoder", "image_prompts", "option_sets",
+    "options", "parameters", "plugins", "presets", "prior", "reconstruction", "redrawing",
+    "sampling", "seeds", "spectral", "task", "tokens", "training", "trial", "tuned",
 }  # fmt: skip
 
 
