@@ -29,7 +29,7 @@ from customstudio.baselines.trial import base_state, drawn_task, try_method
 from customstudio.baselines.tuned import Tuned
 from customstudio.errors import UserError
 from customstudio.weights.networks import manifest
-from customstudio.weights.random_adapters import AdapterSize, shapes
+from customstudio.weights.random_adapters import AdapterSize, random_adapter, shapes
 from tests.baselines.conftest import jobs
 from tests.baselines.image_networks import ADAPTERS, SIZE, located, mini_task, write_networks
 
@@ -449,3 +449,38 @@ def test_a_whole_generation(
         "mini-faces": "embedded", "ip-adapter-faceid-sd15": "random",
     }  # fmt: skip
     assert runner.run(prepare(request), Silent()).there == len(suite.jobs)
+
+
+@pytest.mark.parametrize("name", ADAPTERS)
+def test_a_full_size_checkpoint_fits_stable_diffusion(name: str, model: AnimateDiff) -> None:
+    """In the published layout, name by name and shape by shape; the UNet is without values."""
+    from diffusers import UNetMotionModel
+
+    with torch.device("meta"):
+        unet = UNetMotionModel(cross_attention_dim=768)
+    whole = dataclasses.replace(model)
+    whole.unet = unet
+    state = random_adapter(manifest()[name].architecture, AdapterSize(), 0)
+    floats = {part: {k: v.float() for k, v in own.items()} for part, own in state.items()}
+    nothing_shown = torch.zeros(1, 1, 1)
+    prompt = ImagePrompt(nothing_shown, nothing_shown, torch.ones(1, 1, 64, 64))
+    with adapted(whole, floats, prompt, [1.0]):
+        own = [p for p in unet.attn_processors.values() if hasattr(p, "to_k_ip")]
+        assert len(own) == 16
+        assert sum(p.numel() for layer in own for p in layer.parameters()) == 19_169_280
+        wrapped = sum(n.endswith("base_layer") for n, _ in unet.named_modules())
+        assert wrapped == (128 if "faceid" in name else 0)
+    assert not any(hasattr(p, "to_k_ip") for p in unet.attn_processors.values())
+
+
+def test_bfloat16_changes_rounding_alone(model: AnimateDiff, weights: Path, people: Task) -> None:
+    made = []
+    for autocast in (False, True):
+        bases, options = bases_of(
+            dataclasses.replace(model, autocast=autocast), weights, "ip_adapter_faceid"
+        )
+        options = override(options, ["sampling_steps=1"])
+        module = catalog.method("ip_adapter_faceid")
+        tuned = module.fit(bases, people, options, nothing)
+        made.append(module.generate(bases, tuned, people, jobs(people, 1), options, nothing))
+    assert 0 < np.abs(made[0].astype(int) - made[1]).mean() < 4
