@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from customstudio.baselines import redrawing, sampling, vcd
 from customstudio.baselines.bases.animatediff_model import AnimateDiff
+from customstudio.baselines.bases.sampler import video_to_video
 from customstudio.baselines.bases.tiny_stable_diffusion import tiny_animatediff
 from customstudio.baselines.face_tracks import track_faces
 from customstudio.baselines.options import override
@@ -216,3 +217,29 @@ def test_an_edge_falls_in_a_straight_line() -> None:
             expected[y, x] = max(1 - off / 4, 0)
     assert np.allclose(weight, expected)
     assert torch.equal(torch.from_numpy(weight[3:6, 4:8]), torch.ones(3, 4, dtype=torch.float64))
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_redrawing_is_that_of_diffusers_pipeline(
+    model: AnimateDiff, videos: NDArray[np.uint8]
+) -> None:
+    """`AnimateDiffVideoToVideoPipeline` from the same noisy latents, four steps of five."""
+    import diffusers
+
+    scheduler = diffusers.DPMSolverMultistepScheduler.from_config(
+        {**model.schedule, "beta_schedule": "linear"}
+    )
+    pipeline = diffusers.AnimateDiffVideoToVideoPipeline(
+        vae=model.vae, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
+        motion_adapter=None, scheduler=scheduler,
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    noise = torch.randn(1, 4, 3, 16, 16, generator=torch.Generator().manual_seed(2))
+    ours = video_to_video(model, ["a man"], videos[:1], noise, steps=5, strength=0.8, guidance=7.5)
+    kept = float(np.cumprod(1 - np.linspace(0.00085, 0.012, 1000))[799])
+    clean = model.encode_images(videos[0])[:, :, 0].permute(1, 0, 2, 3)[None]
+    theirs = pipeline(
+        prompt="a man", latents=kept**0.5 * clean + (1 - kept) ** 0.5 * noise, height=128,
+        width=128, num_inference_steps=5, strength=0.8, guidance_scale=7.5, output_type="latent",
+    ).frames  # fmt: skip
+    assert (ours - theirs).abs().max() < 1e-4 * theirs.abs().max()
