@@ -59,13 +59,12 @@ def adapted(
         UserError: the adapter is one of another base.
     """
     unet, before = model.unet, dict(model.unet.attn_processors)
-    values, plain = lora_of(unet, state), {**state, "ip_adapter": without_lora(state)}
     with ExitStack() as stack:
         with _complaining(), torch.random.fork_rng(devices=[]):
-            if values:
+            if values := lora_of(unet, state):
                 stack.enter_context(lora(unet, values=values))
             stack.callback(_take_out, model, before)
-            _put_in(unet, plain, scales)
+            _put_in(unet, {**state, "ip_adapter": without_lora(state)}, scales)
         model.image_prompt = prompt
         yield
 
@@ -83,7 +82,7 @@ def lora_of(unet: Any, state: State) -> dict[str, Tensor]:
         if "_lora." not in rest:
             continue
         if int(number) >= len(layers):
-            raise unfit(f"it has a LoRA for layer {number}, the base has {len(layers)} layers")
+            raise _unfit(f"it has a LoRA for layer {number}, the base has {len(layers)} layers")
         projection, _, side = rest.removesuffix(".weight").partition("_lora.")
         part = "to_out.0" if projection == "to_out" else projection
         half = {"down": "lora_A", "up": "lora_B"}[side]
@@ -148,10 +147,10 @@ def _complaining() -> Iterator[None]:
     try:
         yield
     except (KeyError, ValueError, RuntimeError) as error:
-        raise unfit(str(error).splitlines()[0]) from error
+        raise _unfit(str(error).splitlines()[0]) from error
 
 
-def unfit(why: str) -> UserError:
+def _unfit(why: str) -> UserError:
     """An adapter that cannot be put into the base's UNet."""
     return UserError(
         f"the adapter does not fit the base model: {why}",

@@ -484,3 +484,13 @@ def test_bfloat16_changes_rounding_alone(model: AnimateDiff, weights: Path, peop
         tuned = module.fit(bases, people, options, nothing)
         made.append(module.generate(bases, tuned, people, jobs(people, 1), options, nothing))
     assert 0 < np.abs(made[0].astype(int) - made[1]).mean() < 4
+
+
+def test_a_lora_of_more_layers_is_refused(model: AnimateDiff, weights: Path) -> None:
+    state = read_adapter(located(weights, "ip-adapter-faceid-sd15")["ip-adapter-faceid-sd15"])
+    state["ip_adapter"]["32.to_q_lora.up.weight"] = torch.zeros(8, 2)
+    prompt = ImagePrompt(torch.zeros(1, 1, 128), torch.zeros(1, 1, 128), torch.ones(1, 1, 64, 64))
+    refused = pytest.raises(UserError, match="LoRA for layer 32, the base has 32")
+    with refused, adapted(model, state, prompt, [1.0]):
+        pytest.fail("it was put in")
+    assert not any("base_layer" in name for name, _ in model.unet.named_modules())
