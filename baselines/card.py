@@ -35,6 +35,8 @@ class Card(Record):
     base: str
     """The base model it is built on by default, an id of `baselines.catalog.BASES`; `none`: it
     needs no network."""
+    only_on: tuple[str, ...] = ()
+    """The base models it works on, with their embedded twins; none named: any."""
     trains: str
     """Exactly which parameters change."""
     settings: dict[str, str]
@@ -55,3 +57,28 @@ SAMPLING = {
     "xl_guidance": "ours: the default of diffusers' pipeline",
 }
 """Where the settings of sampling come from, which methods on zeroscope share."""
+
+IMAGE_PROMPTS = {
+    **SAMPLING,
+    "sampling_steps": "paper: 50 (of DDIM)",
+    "guidance": "paper: 7.5",
+    "scale": "its authors' README: 0.5 with a text prompt; paper: 1.0 without one",
+    "images": "paper: one image",
+    "regions": "ours",
+}
+"""Where the settings of IP-Adapters come from."""
+
+REGIONS = (
+    OpenPoint(
+        question="Where in a frame do the images of which subject count? The paper has one image.",
+        choice="In panels of one width, in the pair's order, since no prompt says who is where "
+        "and images that count everywhere mix the subjects; of one subject: everywhere.",
+        option="regions",
+    ),
+    OpenPoint(
+        question="Which of a subject's references?",
+        choice="One, chosen by the job; 'all' attends to each and takes the mean.",
+        option="images",
+    ),
+)
+"""What IP-Adapter leaves open for pairs."""

@@ -20,6 +20,9 @@ METHODS = (
     "svdiff",
     "dreamvideo",
     "vcd",
+    "ip_adapter",
+    "ip_adapter_plus",
+    "ip_adapter_faceid",
     "wan_vace",
     "disendiff_svd",
     "untuned",
@@ -111,7 +114,7 @@ def defaults(name: str, base: str | None = None) -> Options:
 def twin(name: str) -> str | None:
     """The embedded base model of the same classes as another."""
     specs = [base(known) for known in BASES]
-    return next((spec.id for spec in specs if spec.twin_of == name), None)
+    return next((spec.id for spec in specs if name in spec.twin_of), None)
 
 
 def base(name: str) -> BaseSpec:
@@ -132,20 +135,29 @@ def require_fit(name: str, used: str) -> None:
     """Check that a method can use a base model.
 
     Raises:
-        UserError: it takes something else than the method's own base does.
+        UserError: it takes something else than the method's own base does, or is none of those that
+            the method works on.
     """
-    own = card(name).base
-    if "none" in (own, used) or base(used).takes == base(own).takes:
+    own, spec = card(name).base, base(used) if used != "none" else None
+    if own == "none" or spec is None:
         return
-    if base(used).takes == "picture":
+    wanted, only = base(own).takes, card(name).only_on
+    if spec.takes == "picture":
         raise UserError(
             f"{used} makes videos of a picture, not of a text: no method can be fitted on it",
             where="--base",
             fix="name another base model: see `customstudio methods list`",
         )
-    alike = [known for known in BASES if base(known).takes == base(own).takes]
-    raise UserError(
-        f"method {name} cannot use base {used}: it takes {base(used).takes}, not {base(own).takes}",
-        where="--base",
-        fix=f"leave it out, or one of: {some(alike, 12)}",
-    )
+    if spec.takes != wanted:
+        alike = [known for known in BASES if base(known).takes == wanted]
+        raise UserError(
+            f"method {name} cannot use base {used}: it takes {spec.takes}, not {wanted}",
+            where="--base",
+            fix=f"leave it out, or one of: {some(alike, 12)}",
+        )
+    if only and not {used, *spec.twin_of} & set(only):
+        raise UserError(
+            f"{name} does not work on {used}",
+            where=f"--base {used}",
+            fix=f"use one of {', '.join(only)}",
+        )

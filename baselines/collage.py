@@ -91,12 +91,21 @@ def collage(
     height, width = size
     image = np.full((height, width, 3), 255, np.uint8)
     masks = np.zeros((len(pictures), height, width), np.bool_)
-    edges = [width * index // len(pictures) for index in range(len(pictures) + 1)]
+    edges = panel_edges(width, len(pictures))
     for index, picture in enumerate(pictures):
         left, right = edges[index], edges[index + 1]
         panel, inside = _fit(picture, (height, right - left), scale, framing)
         image[:, left:right], masks[index, :, left:right] = panel, inside
     return image, masks
+
+
+def panel_edges(width: int, count: int) -> list[int]:
+    """Where panels of one width begin, and where the last one ends.
+
+    >>> panel_edges(8, 3)
+    [0, 2, 5, 8]
+    """
+    return [width * index // count for index in range(count + 1)]
 
 
 def cropped(picture: Picture) -> Picture:

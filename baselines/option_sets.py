@@ -10,6 +10,7 @@ Solver = Literal["dpm", "ddim"]
 Framing = Literal["fill", "whole"]
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
+FaceNetwork = Literal["insightface-buffalo-l", "mini-faces"]
 Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 UPSCALER = "zeroscope-xl"
@@ -20,6 +21,11 @@ class DenoisingOptions(Options):
 
     sampling_steps: Count = 50
     guidance: Weight = 9.0
+
+    @property
+    def steps_a_video(self) -> int:
+        """Steps of sampling a video, as far as they are known beforehand; a second base's aside."""
+        return self.sampling_steps
 
     @property
     def second_steps(self) -> int:
@@ -48,6 +54,60 @@ class SamplingOptions(DenoisingOptions):
     def second_steps(self) -> int:
         """Those of upscaling."""
         return int(self.xl_steps * self.xl_strength) if self.high_resolution else 0
+
+
+class ImagePromptOptions(SamplingOptions):
+    """How references are prompts (IP-Adapter); the defaults are its paper's (see the cards)."""
+
+    guidance: Weight = 7.5
+    scale: Weight = 0.5
+    """Lambda: how much an image counts beside the text."""
+    images: Literal["one", "all"] = "one"
+    """One reference of a subject, chosen by the job, or the mean over all of them."""
+    regions: Literal["panels", "everywhere"] = "panels"
+    """Where a subject's images count: in its panel, in the pair's order, or in the whole frame."""
+
+
+class ClipPromptOptions(ImagePromptOptions):
+    """The same where CLIP embeds the references."""
+
+    framing: Framing = "fill"
+    """The middle of a reference, or the whole of it with white around it."""
+    remove_background: bool = False
+    """White outside the masks."""
+
+    @property
+    def needs_masks(self) -> bool:
+        """For references without backgrounds."""
+        return self.remove_background
+
+
+class RedrawingOptions(SamplingOptions):
+    """Parts of a video that are noised and denoised again (VCD's Face VCD and Tiled VCD)."""
+
+    face: bool = False
+    """Faces are cut out, enlarged, redrawn and pasted back."""
+    face_strength: Strength = 0.8
+    """Share of the schedule that a face is noised up to."""
+    face_crop: Annotated[float, Field(ge=1)] = 3.0
+    """Sides of what is cut out, in those of the face."""
+    faces: FaceNetwork = "insightface-buffalo-l"
+    """The face detector, by its id among the weights."""
+    tiled: bool = False
+    """The video is enlarged to twice its sides and redrawn in four tiles."""
+    tiled_strength: Strength = 0.2
+    """Share of the schedule that a tile is noised up to."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The face network, if faces are redrawn."""
+        return (self.faces,) if self.face else ()
+
+    @property
+    def steps_a_video(self) -> int:
+        """With those of the tiles; how many faces there are is not known beforehand."""
+        tiles = 4 * max(int(self.sampling_steps * self.tiled_strength), 1)
+        return self.sampling_steps + self.tiled * tiles
 
 
 class TrainingOptions(SamplingOptions):

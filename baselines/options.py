@@ -25,6 +25,11 @@ class Options(Record):
         return False
 
     @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks of the weights' manifest that it needs beside its base model."""
+        return ()
+
+    @property
     def second_base(self) -> str | None:
         """Another base model that takes up what the method makes on its own."""
         return None

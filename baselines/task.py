@@ -1,8 +1,8 @@
 """What a method is given for a pair: its subjects, their references, the video to make."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,8 +15,10 @@ from customstudio.suites.schema import Reference, Suite, VideoSpec
 if TYPE_CHECKING:
     from customstudio.baselines.bases.image_to_video import ImageToVideo
     from customstudio.baselines.bases.video_model import VideoModel
+    from customstudio.weights.store import Located
 
 Model = TypeVar("Model", default="VideoModel")
+Loaded = TypeVar("Loaded")
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
 """What a method makes of a pair's jobs: RGB."""
 
@@ -48,13 +50,26 @@ class Task:
 
 @dataclass(frozen=True)
 class Bases(Generic[Model]):
-    """The base models that are loaded; the main one is a `VideoModel` unless a method says else."""
+    """The base models that are loaded, and further networks that the options name.
+
+    The main one is a `VideoModel` unless a method says else.
+    """
 
     main: Model
     upscaler: Model | None = None
     """Takes the main base's videos to a higher resolution."""
     animator: "ImageToVideo | None" = None
     """Makes videos of the main base's pictures."""
+    networks: "Mapping[str, Located]" = field(default_factory=dict)
+    """Id in the weights' manifest -> files, found and hashed."""
+    _loaded: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    def network(self, name: str, load: "Callable[[Located], Loaded]") -> Loaded:
+        """A further network, loaded when it is first asked for."""
+        if name not in self._loaded:
+            self._loaded[name] = load(self.networks[name])
+        loaded: Loaded = self._loaded[name]
+        return loaded
 
 
 def task_of(

@@ -20,6 +20,7 @@ from customstudio.baselines.options import Options, override
 from customstudio.baselines.task import Bases, Task, TaskSubject
 from customstudio.baselines.tuned import Tuned, load, save
 from customstudio.suites.schema import Job, Reference, VideoSpec
+from customstudio.weights.store import Located
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.image_to_video import ImageToVideo
@@ -35,7 +36,10 @@ def try_method(
     name: str,
     folder: Path,
     model: VideoModel | None = None,
+    *,
     animator: "ImageToVideo | None" = None,
+    task: Task | None = None,
+    networks: Mapping[str, Located] | None = None,
 ) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
 
@@ -43,14 +47,18 @@ def try_method(
         folder: takes the pair's pictures and the fit.
         model: another base than the tiny one, as small.
         animator: for a method that makes pictures.
+        task: another pair than the drawn one.
+        networks: those that the method needs beside its base.
 
     Raises:
         UserError: the method is unknown or not declared in full.
         AssertionError: it does not do what a method must; says what.
     """
     module, options = catalog.method(name), quick(catalog.defaults(name))
-    model, task = model or tiny(), drawn_task(folder)
-    bases = None if catalog.card(name).base == "none" else Bases(model, animator=animator)
+    model, task = model or tiny(), task or drawn_task(folder)
+    bases = None
+    if catalog.card(name).base != "none":
+        bases = Bases(model, animator=animator, networks=networks or {})
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [

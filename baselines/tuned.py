@@ -33,18 +33,26 @@ class Tuned:
     """Name of a parameter of the UNet -> what is added to its singular values."""
     bottlenecks: dict[str, Tensor] = field(default_factory=dict)
     """Parameters of identity adapters after the UNet's spatial cross-attentions."""
+    images: dict[str, Tensor] = field(default_factory=dict)
+    """Number of a subject, from 1 -> embeddings of its references (`image_prompts`)."""
+
+
+PARTS = {
+    "unet": "weights", "token": "rows", "lora": "lora", "shift": "shifts",
+    "bottleneck": "bottlenecks", "image": "images",
+}  # fmt: skip
+"""What a tensor's name in a file begins with -> the field of `Tuned`."""
 
 
 def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
     """Write a fit as safetensors, whole or not at all, with notes in its header."""
     from safetensors.torch import save as serialised
 
-    tensors = {f"unet.{name}": value for name, value in tuned.weights.items()}
-    tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
-    tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
-    tensors |= {f"shift.{name}": value for name, value in tuned.shifts.items()}
-    tensors |= {f"bottleneck.{name}": value for name, value in tuned.bottlenecks.items()}
-    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    plain = {
+        f"{part}.{name}": value.detach().cpu().contiguous()
+        for part, field_name in PARTS.items()
+        for name, value in getattr(tuned, field_name).items()
+    }
     write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
 
 
@@ -57,10 +65,6 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     tuned = Tuned()
-    parts = {
-        "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora, "shift": tuned.shifts,
-        "bottleneck": tuned.bottlenecks,
-    }  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:
             notes: dict[str, str] = file.metadata() or {}
@@ -68,7 +72,7 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
                 raise ValueError("not a file of fitted weights")
             for key in file.keys():  # noqa: SIM118 - safe_open is not iterable
                 part, _, name = key.partition(".")
-                parts[part][name] = file.get_tensor(key).clone()
+                getattr(tuned, PARTS[part])[name] = file.get_tensor(key).clone()
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise UserError(
             f"fitted weights cannot be read: {error}", where=str(path), fix="remove it to fit again"

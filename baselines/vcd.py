@@ -2,7 +2,7 @@
 
 Ma et al., "Magic-Me: Identity-Specific Video Customized Diffusion", arXiv:2402.09368: the ID module
 (section 4.2), the 3D Gaussian noise prior (equation 4, `sampling.across_frames`), Face VCD and
-Tiled VCD (section 4.3, `redrawing`).
+Tiled VCD (`redrawing`).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.option_sets import Correlation, TrainingOptions
+from customstudio.baselines.option_sets import Correlation, RedrawingOptions, TrainingOptions
 from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from customstudio.baselines.tuned import Tuned
 
 
-class VCDOptions(TrainingOptions):
+class VCDOptions(TrainingOptions, RedrawingOptions):
     """The defaults are the paper's where it states them (see the card)."""
 
     sampling_steps: Count = 25
@@ -75,6 +75,12 @@ CARD = Card(
         "class_images_by": "not used without prior preservation",
         "id_tokens": "paper: 4",
         "masked": "paper, section 4.2: only within the mask",
+        "face": "ours: off; a stage of the paper, on in its authors' workflow",
+        "face_strength": "paper: 80 %",
+        "face_crop": "its authors' workflow: 3",
+        "faces": "ours: insightface's detector; its authors' workflow has a YOLO of faces",
+        "tiled": "ours: off; a stage of the paper, bypassed in its authors' workflow",
+        "tiled_strength": "paper: 20 %",
     },
     open_points=(
         OpenPoint(
@@ -106,12 +112,35 @@ CARD = Card(
             "that several at once get worse.",
             choice="Each picture of a step shows one subject, chosen at random, with its tokens.",
         ),
+        OpenPoint(
+            question="Do the numbers of the paper's tables include Face VCD?",
+            choice="They name neither stage and compare tokens, masks and noise. So both are off, "
+            "which also leaves videos at the suite's size and needs no network of faces.",
+            option="face",
+        ),
+        OpenPoint(
+            question="What is a face in a video, and what of it is pasted back?",
+            choice="Boxes of its frames that overlap, in at least half of the frames; one crop and "
+            "one box for all frames, blended over 5 pixels, as in its authors' workflow, which "
+            "also draws a mask by SAM: left out.",
+        ),
+        OpenPoint(
+            question="With which prompt and noise is a part redrawn?",
+            choice="The video's own prompt, as in its authors' workflow, and independent noise by "
+            "job and part.",
+        ),
+        OpenPoint(
+            question="How do tiles meet?",
+            choice="Each sees 32 pixels of its neighbours, with what was redrawn of them before, "
+            "and blends over 8, as in its authors' workflow.",
+            option="tiled",
+        ),
     ),
     differs="The paper learns the tokens with Stable Diffusion 1.5 and samples with Realistic "
     "Vision; here both are done with the base, by default Realistic Vision. Its masks are of "
     "Grounding DINO and SAM; here the suite's, your own or SAM's. Its authors' code also offsets "
     "the training noise (0.1), rotates references and leaves 5 % of them unmasked, of which the "
-    "paper has nothing: left out.",
+    "paper has nothing: left out. Tiled VCD enlarges by ESRGAN there, bicubically here.",
 )
 
 
@@ -142,11 +171,17 @@ def generate(
     on_step: Callable[[], None],
 ) -> Videos:
     """The videos of jobs, from prompts in which each subject has all of its tokens."""
+    from customstudio.baselines.redrawing import redraw_faces, redraw_tiles
     from customstudio.baselines.sampling import sample
     from customstudio.baselines.tokens import extended
 
     prompts = [extended(job.prompt_with_tokens, options.id_tokens) for job in jobs]
-    return sample(bases, tuned, task, jobs, prompts, options, on_step)
+    videos = sample(bases, tuned, task, jobs, prompts, options, on_step)
+    if options.face:
+        videos = redraw_faces(bases, tuned, task, jobs, prompts, videos, options)
+    if options.tiled:
+        videos = redraw_tiles(bases, tuned, task, jobs, prompts, videos, options, on_step)
+    return videos
 
 
 def step_loss(

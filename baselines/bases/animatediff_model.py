@@ -23,9 +23,35 @@ from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.errors import UserError
 
 
+@dataclass(frozen=True)
+class ImagePrompt:
+    """What an adapter in the UNet attends to beside the text, for each video of a batch."""
+
+    embeddings: Float[Tensor, "batch images *shape"]
+    without: Float[Tensor, "batch images *shape"]
+    """What stands for no image, for the half without text of classifier-free guidance."""
+    regions: Float[Tensor, "1 images height width"]
+    """1 where an image counts."""
+
+    def rows(self, count: int) -> Float[Tensor, "rows images *shape"]:
+        """Embeddings for a batch, or for one that the sampler doubled: first without, then with.
+
+        Raises:
+            ValueError: it is neither.
+        """
+        if count == len(self.embeddings):
+            return self.embeddings
+        if count == 2 * len(self.embeddings):
+            return torch.cat([self.without, self.embeddings])
+        raise ValueError(f"{len(self.embeddings)} videos have images, the batch has {count}")
+
+
 @dataclass
 class AnimateDiff(VideoModel):
     """Stable Diffusion's networks, the UNet one of diffusers' `UNetMotionModel`."""
+
+    image_prompt: ImagePrompt | None = None
+    """For as long as an adapter is in the UNet (`image_adapters.adapted`)."""
 
     def schedule_of(self, frames: int) -> dict[str, Any]:
         """Stable Diffusion's own for a single frame, a linear one for more."""
@@ -67,17 +93,23 @@ class AnimateDiff(VideoModel):
         text, added = self.conditions(noisy, text)
         texts = text.repeat_interleave(frames, dim=0)
         still = without_motion(self.unet) if frames == 1 else nullcontext()
+        regions = None
+        if self.image_prompt is not None:
+            images = self.image_prompt.rows(len(noisy)).to(noisy.device)
+            added = {**(added or {}), "image_embeds": [images]}
+            regions = {"ip_adapter_masks": [self.image_prompt.regions]}
         with self.arithmetic(), still:
             found: Tensor = self.unet(
-                noisy, t, encoder_hidden_states=texts, added_cond_kwargs=added, return_dict=False
-            )[0]
+                noisy, t, encoder_hidden_states=texts, added_cond_kwargs=added,
+                cross_attention_kwargs=regions, return_dict=False,
+            )[0]  # fmt: skip
         return found.float()
 
     def conditions(
         self,
         noisy: Float[Tensor, "batch channels frames height width"],
         text: Float[Tensor, "batch tokens dim"],
-    ) -> tuple[Float[Tensor, "batch tokens dim"], dict[str, Tensor] | None]:
+    ) -> tuple[Float[Tensor, "batch tokens dim"], dict[str, Any] | None]:
         """What the UNet attends to, and what is added to its time embedding."""
         return text, None
 

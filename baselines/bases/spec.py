@@ -62,8 +62,8 @@ class BaseSpec(Record):
     """Its files come with the package; trained on the mini world."""
     folder: str | None = None
     """Name of its folder; None: its id."""
-    twin_of: str | None = None
-    """The base model whose classes an embedded one has, at small width."""
+    twin_of: tuple[str, ...] = ()
+    """The base models whose classes an embedded one has, at small width."""
 
     @property
     def gigabytes(self) -> float:

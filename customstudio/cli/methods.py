@@ -49,7 +49,7 @@ def show(method: str) -> None:
     lines = [
         f"{card.id}: {card.title} ({card.kind})",
         f"  paper: {card.paper}",
-        f"  base: {card.base}",
+        f"  base: {card.base}" + (f" (works on {', '.join(card.only_on)})" if card.only_on else ""),
         f"  trains: {card.trains}",
         f"  code: {card.code_licence}",
         f"  weights: {card.weights_licence}",

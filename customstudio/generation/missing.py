@@ -11,6 +11,8 @@ from customstudio.baselines.option_sets import UPSCALER
 from customstudio.baselines.options import Options
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite
+from customstudio.weights.networks import find
+from customstudio.weights.store import Located, Store
 
 EXTRA = ("diffusers", "peft", "transformers")
 """Packages of the extra `generation`."""
@@ -62,6 +64,30 @@ def missing_references(
             )
         )
     return problems
+
+
+def locate_networks(names: Sequence[str]) -> tuple[dict[str, Located], list[UserError]]:
+    """The networks of the weights' manifest that a method needs; and what is missing of them."""
+    store = Store()
+    networks = find(store.networks, names)
+    absent = [network for network in networks if store.missing(network)]
+    if absent:
+        lines = [
+            f"{store.path(network, file)} ({file.size}; licence: {network.licence})"
+            for network in absent
+            for file in store.missing(network)
+        ]
+        return {}, [
+            UserError(
+                f"the method's networks are missing: {', '.join(n.title for n in absent)}",
+                where="\n         ".join(lines),
+                fix=f"customstudio weights fetch {' '.join(network.id for network in absent)}",
+            )
+        ]
+    try:
+        return store.locate(names), []
+    except UserError as problem:
+        return {}, [problem]
 
 
 def locate_bases(

@@ -58,10 +58,11 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
             groups = subjects if options.class_images_by == "subject" else nouns
             images = len(groups) * options.class_images
     if isinstance(options, DenoisingOptions):
-        steps = options.sampling_steps + options.second_steps
+        steps = options.steps_a_video + options.second_steps
     if isinstance(options, SamplingOptions):
         frames = videos * video.frames
-        tflop += (frames + images) * options.sampling_steps * SAMPLING * share
+        sampled = frames * options.steps_a_video + images * options.sampling_steps
+        tflop += sampled * SAMPLING * share
         if options.high_resolution:
             tflop += frames * options.second_steps * SAMPLING * share * 1024 * 576 / PIXELS
     return Plan(

@@ -1,6 +1,6 @@
 """What can be known before a network is loaded: settings, tasks, all that is missing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,11 +13,17 @@ from customstudio.evaluation.devices import resolve
 from customstudio.files import sha256_file
 from customstudio.generation import masks
 from customstudio.generation.grid import PairWork, choose_pairs, work
-from customstudio.generation.missing import locate_bases, missing_packages, missing_references
-from customstudio.generation.records import PairRecord, Settings
+from customstudio.generation.missing import (
+    locate_bases,
+    locate_networks,
+    missing_packages,
+    missing_references,
+)
+from customstudio.generation.records import NetworkUse, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.references import find_references
 from customstudio.suites.schema import Suite, VideoSpec
+from customstudio.weights.store import Located
 
 Arithmetic = Literal["float32", "bfloat16"]
 
@@ -77,6 +83,7 @@ class Prepared:
     base: BaseFolder | None
     upscaler: BaseFolder | None
     animator: BaseFolder | None
+    networks: dict[str, Located] = field(default_factory=dict)
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -132,6 +139,8 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         given = (request.base_folder, request.second_folder)
         folders, absent = locate_bases(request.base_id, options, given)
         problems += absent
+    networks, absent = locate_networks(options.networks)
+    problems += absent
     raise_all(problems)
     if located is not None and segment:
         subjects = dict.fromkeys(s for pair in pairs for s in request.suite.pairs[pair].subjects)
@@ -155,9 +164,10 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
         native=made if made != video else None,
+        networks=NetworkUse.of(networks) or None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
-    return Prepared(request, options, settings, tasks, left, base, upscaler, animator)
+    return Prepared(request, options, settings, tasks, left, base, upscaler, animator, networks)
 
 
 def _second(folders: list[BaseFolder]) -> tuple[BaseFolder | None, BaseFolder | None]:

@@ -1,5 +1,6 @@
 """What a generation leaves on disk beside its videos."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import field_validator
@@ -8,6 +9,7 @@ from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.plugins import Origin
 from customstudio.records import Record, digest
 from customstudio.suites.schema import VideoSpec
+from customstudio.weights.store import Located
 
 
 class MaskSource(Record):
@@ -25,7 +27,21 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks", "native", "animator")
+class NetworkUse(Record):
+    """A network of the weights' manifest that the method used."""
+
+    status: str
+    """As `customstudio weights` has it."""
+    sha256: dict[str, str]
+    """File of the network -> SHA-256, in hex."""
+
+    @classmethod
+    def of(cls, networks: Mapping[str, Located]) -> "dict[str, NetworkUse]":
+        """What is recorded of networks, by id."""
+        return {n: cls(status=found.status, sha256=found.sha256) for n, found in networks.items()}
+
+
+LATER = ("plugin", "masks", "native", "animator", "networks")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -55,6 +71,8 @@ class Settings(Record):
     """What the base made, before it was brought to `video`; None: the same."""
     animator: Provenance | None = None
     """The base model that makes videos of a method's pictures; None: it makes videos itself."""
+    networks: dict[str, NetworkUse] | None = None
+    """Networks beside the base model, by their ids in the weights' manifest; None: none."""
 
     @field_validator("options", mode="after")
     @classmethod

@@ -178,6 +178,7 @@ def load_bases(prepared: Prepared, device: str) -> Bases[Loaded] | None:
         main=load_base(prepared.base, device, autocast=autocast),
         upscaler=load_base(upscaler, device, autocast=autocast) if upscaler else None,
         animator=load_animator(animator, device, autocast=autocast) if animator else None,
+        networks=prepared.networks,
     )
 
 

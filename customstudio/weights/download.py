@@ -96,7 +96,7 @@ def from_hub(file: WeightFile, path: Path) -> str:
 
     repo = str(file.hub)
     try:
-        cached = Path(hf_hub_download(repo, file.name, revision=file.revision))
+        cached = Path(hf_hub_download(repo, file.path + file.name, revision=file.revision))
     except (LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         if offline():
             raise _offline(f"{repo}/{file.name}") from error
@@ -110,7 +110,7 @@ def from_hub(file: WeightFile, path: Path) -> str:
             fix="remove it and run the same command again",
         )
     _place(blob, path)
-    return f"{repo}@{cached.parent.name}"
+    return f"{repo}@{cached.parents[file.path.count('/')].name}"
 
 
 def _place(blob: Path, path: Path) -> None:

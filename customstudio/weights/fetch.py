@@ -22,7 +22,7 @@ def fetch(
 
     Args:
         store: where the files go.
-        ids: networks; none: all that can be fetched.
+        ids: networks; none: all that can be fetched, but for those of methods.
         announce: takes each line for people.
         progress: takes bytes so far and in all, of the file under way.
 
@@ -32,7 +32,8 @@ def fetch(
     Raises:
         UserError: unknown ids, no way to a source, or bytes that are not the published ones.
     """
-    chosen = find(store.networks, ids) if ids else list(store.networks.values())
+    everyday = [network for network in store.networks.values() if not network.of_a_method]
+    chosen = find(store.networks, ids) if ids else everyday
     wanted = [n for n in chosen if not (n.toy or n.embedded) and store.missing(n)]
     for network in wanted:
         _refuse_random(store, network)

@@ -29,7 +29,9 @@ class WeightFile(Record):
     size_from: str = ""
     """Where `megabytes` comes from."""
     hub: str | None = None
-    """Repository of the Hugging Face hub that holds the file under the same name."""
+    """Repository of the Hugging Face hub that holds the file, at `path`."""
+    path: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*/)*$")
+    """Folder inside that repository, with a slash at the end; empty: its root."""
     revision: str | None = None
     """Commit of that repository; None: the newest, and the commit is recorded at the fetch."""
     torchvision: str | None = None
@@ -57,7 +59,7 @@ class WeightFile(Record):
     def origin(self) -> str:
         """Where the file comes from, in words."""
         if self.hub:
-            return f"hub {self.hub}@{self.revision or 'main'}"
+            return f"hub {self.hub}@{self.revision or 'main'}{self.path and ' ' + self.path}"
         return self.torchvision or self.url or "generated"
 
 
@@ -66,7 +68,10 @@ class Network(Record):
 
     id: str
     title: str
-    kind: Literal["clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter"]
+    kind: Literal[
+        "clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter", "image_encoder",
+        "image_adapter",
+    ]  # fmt: skip
     architecture: str
     """Name of the architecture that the checkpoint must fit, key for key."""
     files: tuple[WeightFile, ...]
@@ -81,6 +86,11 @@ class Network(Record):
     def toy(self) -> bool:
         """Whether it is a toy twin, which can only ever be random."""
         return self.architecture == "toy"
+
+    @property
+    def of_a_method(self) -> bool:
+        """Whether only methods of generation need it: fetched by name alone."""
+        return self.kind in ("image_encoder", "image_adapter")
 
 
 @cache

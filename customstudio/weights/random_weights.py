@@ -143,6 +143,29 @@ def _segmenter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
             yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
 
 
+def _image_encoder(network: Network, folder: Path, seed: int) -> Iterator[Path]:
+    import torch
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(  # as h94/IP-Adapter's own config.json has it
+        hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=16,
+        patch_size=14, projection_dim=1024, hidden_act="gelu",
+    )  # fmt: skip
+    with torch.device("meta"):
+        model = CLIPVisionModelWithProjection(config)
+    write_text(folder / "config.json", config.to_json_string())
+    yield folder / "config.json"
+    yield _save_safetensors(random_state(model, seed), folder / "model.safetensors", seed)
+
+
+def _image_adapter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
+    from customstudio.weights.random_adapters import AdapterSize, random_adapter, save_adapter
+
+    path = folder / network.files[0].name
+    save_adapter(random_adapter(network.architecture, AdapterSize(), seed), path, seed)
+    yield path
+
+
 _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "clip": _clip,
     "dino": _dino,
@@ -151,6 +174,8 @@ _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "detector": _detector,
     "faces": _faces,
     "segmenter": _segmenter,
+    "image_encoder": _image_encoder,
+    "image_adapter": _image_adapter,
 }
 
 

@@ -44,11 +44,11 @@ class Faces:
 
     def landmarks(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces 5 2"]:
         """Eyes, nose and corners of the mouth of each face in pixels, best detection first."""
-        height, width = frame.shape[:2]
-        if max(height, width) > self._side * min(height, width):
-            return np.empty((0, 5, 2), np.float32)  # no pixel would be left across
-        _, landmarks = self._detector.detect(_bgr(frame))
-        return np.asarray(landmarks, np.float32).reshape(-1, 5, 2)
+        return self._detect(frame)[1]
+
+    def boxes(self, frame: UInt8[Array, "height width 3"]) -> Float32[Array, "faces 4"]:
+        """Left, top, right and bottom of each face in pixels, best detection first."""
+        return self._detect(frame)[0]
 
     def embed(
         self, frame: UInt8[Array, "height width 3"], points: Float32[Array, "5 2"]
@@ -59,6 +59,16 @@ class Faces:
             return None
         aligned = cv2.warpAffine(_bgr(frame), matrix, (112, 112), borderValue=0.0)
         return np.asarray(self._recogniser.get_feat(aligned)[0], np.float32)
+
+    def _detect(
+        self, frame: UInt8[Array, "height width 3"]
+    ) -> tuple[Float32[Array, "faces 4"], Float32[Array, "faces 5 2"]]:
+        height, width = frame.shape[:2]
+        if max(height, width) > self._side * min(height, width):  # no pixel would be left across
+            return np.empty((0, 4), np.float32), np.empty((0, 5, 2), np.float32)
+        boxes, landmarks = self._detector.detect(_bgr(frame))
+        points = np.asarray(landmarks, np.float32).reshape(-1, 5, 2)
+        return np.asarray(boxes, np.float32).reshape(-1, 5)[:, :4], points
 
 
 def _bgr(frame: UInt8[Array, "height width 3"]) -> UInt8[Array, "height width 3"]:

@@ -10,9 +10,10 @@ from customstudio.errors import UserError
 
 SHARED = {
     "adapters", "animated", "attention", "bottlenecks", "calibration", "card", "catalog", "collage",
-    "examples", "fitting", "option_sets", "options", "parameters", "plugins", "presets", "prior",
-    "reconstruction", "sampling", "seeds", "spectral", "task", "tokens", "training", "trial",
-    "tuned",
+    "examples", "face_prompts", "face_tracks", "fitting", "image_adapters", "image_encoder",
+    "image_prompts", "option_sets", "options", "parameters", "plugins", "presets", "prior",
+    "reconstruction", "redrawing", "sampling", "seeds", "spectral", "task", "tokens", "training",
+    "trial", "tuned",
 }  # fmt: skip
 
 

@@ -102,3 +102,12 @@ def test_full_size_detects_at_640_and_embeds_512_numbers(tmp_path: Path) -> None
     assert network._detector.input_sizes == [(640, 640)]
     assert (network._detector.det_thresh, network._detector.nms_thresh) == (0.5, 0.4)
     assert network.find(picture()).shape[1] == 512
+
+
+def test_boxes_are_insightfaces_own(toy: backbones.Any) -> None:
+    rgb = picture()
+    boxes, _ = toy._detector.detect(np.ascontiguousarray(rgb[:, :, ::-1]))
+    found = toy.boxes(rgb)
+    assert found.shape == (len(toy.landmarks(rgb)), 4)
+    assert np.array_equal(found, boxes[:, :4])
+    assert toy.boxes(np.zeros((2000, 1, 3), np.uint8)).shape == (0, 4)

@@ -173,7 +173,8 @@ def test_torchvisions_own_addresses_end_in_the_files_names() -> None:
         assert file.name.endswith(f"-{file.sha256_prefix}.pth")
 
 
-def test_the_hub_is_asked_through_its_own_client(tmp_path: Path, server) -> None:
+@pytest.mark.parametrize("folder", ["", "models/deep/"])
+def test_the_hub_is_asked_through_its_own_client(tmp_path: Path, server, folder: str) -> None:
     """A hub on this machine: huggingface_hub fetches, the commit and the digest are recorded."""
     code = """
 import json, sys
@@ -185,7 +186,7 @@ network = Network.model_validate(json.loads(sys.argv[1]))
 fetch(Store(Path(sys.argv[2]), networks={"net": network}), ["net"], announce=print)
 """
     network = server.network().model_copy(
-        update={"files": (WeightFile(name="net.bin", hub="timm/net"),)}
+        update={"files": (WeightFile(name="net.bin", hub="timm/net", path=folder),)}
     )
     hub = _hub(CONTENT)
     command = [sys.executable, "-c", code, network.model_dump_json(), str(tmp_path / "weights")]
@@ -243,3 +244,11 @@ def _hub(content: bytes):
             http.shutdown()
 
     return serve()
+
+
+def test_networks_of_methods_are_fetched_by_name_alone(tmp_path: Path, server) -> None:
+    server.files["net.bin"] = CONTENT
+    network = server.network().model_copy(update={"kind": "image_adapter"})
+    store = Store(tmp_path, networks={"net": network})
+    assert fetch(store, [], announce=lambda _: None) == []
+    assert len(fetch(store, ["net"], announce=lambda _: None)) == 1

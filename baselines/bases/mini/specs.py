@@ -56,7 +56,7 @@ _ANIMATEDIFF = (
 
 
 def _spec(
-    name: str, title: str, twin_of: str, files: tuple[BaseFile, ...], loader: str,
+    name: str, title: str, twin_of: tuple[str, ...], files: tuple[BaseFile, ...], loader: str,
     folder: str | None = None,
 ) -> BaseSpec:  # fmt: skip
     return BaseSpec(
@@ -79,15 +79,16 @@ def _spec(
 
 SPECS = (
     _spec(
-        "mini-zeroscope", "the mini world's zeroscope", "zeroscope-576w", _ZEROSCOPE,
+        "mini-zeroscope", "the mini world's zeroscope", ("zeroscope-576w",), _ZEROSCOPE,
         "customstudio.baselines.bases.reading:load",
     ),
     _spec(
-        "mini-animatediff", "the mini world's AnimateDiff", "animatediff", _ANIMATEDIFF,
+        "mini-animatediff", "the mini world's AnimateDiff",
+        ("animatediff", "animatediff-realistic-vision"), _ANIMATEDIFF,
         "customstudio.baselines.bases.animatediff_model:load", "mini-stable-diffusion",
     ),
     _spec(
-        "mini-text2video-zero", "the mini world's Text2Video-Zero", "text2video-zero",
+        "mini-text2video-zero", "the mini world's Text2Video-Zero", ("text2video-zero",),
         _STABLE_DIFFUSION, "customstudio.baselines.bases.text2video_zero_model:load",
         "mini-stable-diffusion",
     ),

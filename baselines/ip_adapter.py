@@ -1,0 +1,83 @@
+"""IP-Adapter on AnimateDiff: references as prompts, nothing is trained.
+
+Ye et al., "IP-Adapter: Text Compatible Image Prompt Adapter", arXiv:2308.06721. CLIP embeds a
+reference as one vector, which becomes four tokens beside the text's.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from customstudio.baselines.card import IMAGE_PROMPTS, REGIONS, Card, OpenPoint
+from customstudio.baselines.option_sets import ClipPromptOptions
+from customstudio.baselines.task import Bases, Task, Videos
+from customstudio.suites.schema import Job
+
+if TYPE_CHECKING:
+    from customstudio.baselines.tuned import Tuned
+
+ENCODER, ADAPTER = "ip-adapter-image-encoder", "ip-adapter-sd15"
+
+
+class IPAdapterOptions(ClipPromptOptions):
+    """The defaults are the paper's where it states them (see the card)."""
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """The image encoder and the adapter."""
+        return ENCODER, ADAPTER
+
+
+DEFAULTS = IPAdapterOptions()
+
+CARD = Card(
+    id="ip_adapter",
+    title="IP-Adapter",
+    kind="port",
+    paper="Ye et al., IP-Adapter: Text Compatible Image Prompt Adapter for Text-to-Image Diffusion "
+    "Models, arXiv:2308.06721",
+    code_licence="Apache-2.0: our own; the attention and the reading of checkpoints are diffusers' "
+    "(Apache-2.0)",
+    weights_licence="adapter and image encoder: Apache-2.0 (h94/IP-Adapter); base: CreativeML Open "
+    "RAIL-M",
+    base="animatediff",
+    only_on=("animatediff", "animatediff-realistic-vision"),
+    trains="nothing: 22,319,616 parameters come with the adapter",
+    settings={
+        **IMAGE_PROMPTS,
+        "framing": "its authors' code: CLIP's processor takes the middle",
+        "remove_background": "paper: the whole image",
+    },
+    open_points=(
+        *REGIONS,
+        OpenPoint(
+            question="How is an image that is not square shown to CLIP?",
+            choice="Its middle, as in its authors' code; 'whole' adds white.",
+            option="framing",
+        ),
+    ),
+    differs="The paper makes images with Stable Diffusion 1.5; here motion modules are between its "
+    "layers, and every frame attends to the same images.",
+)
+
+
+def fit(
+    bases: Bases, task: Task, options: IPAdapterOptions, on_step: Callable[[], None]
+) -> "Tuned":
+    """Embed the references."""
+    from customstudio.baselines.image_prompts import embed_references
+
+    return embed_references(bases, task, options, ENCODER, "image")
+
+
+def generate(
+    bases: Bases,
+    tuned: "Tuned",
+    task: Task,
+    jobs: Sequence[Job],
+    options: IPAdapterOptions,
+    on_step: Callable[[], None],
+) -> Videos:
+    """The videos of jobs, from plain prompts and the references."""
+    from customstudio.baselines.image_prompts import sample_with_images
+
+    return sample_with_images(bases, tuned, task, jobs, options, ADAPTER, on_step)
