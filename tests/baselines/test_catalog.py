@@ -10,8 +10,8 @@ from customstudio.errors import UserError
 
 SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
-    "options", "parameters", "plugins", "presets", "prior", "reconstruction", "sampling", "seeds",
-    "spectral", "task", "tokens", "training", "trial", "tuned",
+    "options", "parameters", "plugins", "presets", "prior", "reconstruction", "reference_frame",
+    "sampling", "seeds", "spectral", "task", "tokens", "training", "trial", "tuned",
 }  # fmt: skip
 
 
