@@ -19,6 +19,7 @@ METHODS = (
     "customcrafter",
     "svdiff",
     "vcd",
+    "videomaker",
     "untuned",
     "static_reference",
 )
@@ -30,6 +31,7 @@ _BASES = {
     "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
+    "animatediff-v3-realistic-vision": "customstudio.baselines.bases.animatediff",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
 }
 BASES = tuple(_BASES)
@@ -96,6 +98,16 @@ def defaults(name: str, base: str | None = None) -> Options:
     options: Options = method(name).DEFAULTS
     preset = PRESETS.get(base or "", {}).get(name, {})
     return type(options).model_validate({**options.model_dump(), **preset})
+
+
+def own_weights(name: str, options: Options) -> tuple[BaseSpec, ...]:
+    """The weights that a method needs beside its base's, of its module's `WEIGHTS`.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    declared: tuple[BaseSpec, ...] = getattr(method(name), "WEIGHTS", ())
+    return tuple(spec for spec in declared if spec.id in options.needs_weights)
 
 
 def twin(name: str) -> str | None:

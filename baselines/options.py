@@ -23,6 +23,16 @@ class Options(Record):
         """Whether each reference must have a mask."""
         return False
 
+    @property
+    def needs_weights(self) -> tuple[str, ...]:
+        """Weights beside the base's: ids of the method's `WEIGHTS`."""
+        return ()
+
+    @property
+    def most_subjects(self) -> int | None:
+        """The most subjects that a pair may have; None: any number."""
+        return None
+
 
 Some = TypeVar("Some", bound=Options)
 

@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
+    "animatediff-v3-realistic-vision": _STABLE_DIFFUSION,
     "text2video-zero": _STABLE_DIFFUSION,
 }
 """Base -> method -> options that differ from the method's own defaults."""

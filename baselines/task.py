@@ -1,7 +1,7 @@
 """What a method is given for a pair: its subjects, their references, the video to make."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.store import BaseFolder
     from customstudio.baselines.bases.video_model import VideoModel
 
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
@@ -50,6 +51,8 @@ class Bases:
     main: "VideoModel"
     upscaler: "VideoModel | None" = None
     """Takes the main base's videos to a higher resolution."""
+    weights: "Mapping[str, BaseFolder]" = field(default_factory=dict)
+    """What `Options.needs_weights` asks for, by id; the method reads them."""
 
 
 def task_of(

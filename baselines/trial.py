@@ -3,7 +3,7 @@
 A plug-in's test calls `try_method`; what the method alone claims is for its own tests to show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from customstudio.baselines import catalog
+from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.tiny import tiny
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Options, override
@@ -23,20 +24,29 @@ QUICK = {"steps": 2, "class_images": 2, "sampling_steps": 2}
 """Options that are cut down, where a method has them."""
 
 
-def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tuned:
+def try_method(
+    name: str,
+    folder: Path,
+    model: VideoModel | None = None,
+    changes: Sequence[str] = (),
+    weights: Mapping[str, BaseFolder] | None = None,
+) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
 
     Args:
         folder: takes the pair's pictures and the fit.
         model: another base than the tiny one, as small.
+        changes: `name=value` of options.
+        weights: what the method needs beside the base's, as small.
 
     Raises:
         UserError: the method is unknown or not declared in full.
         AssertionError: it does not do what a method must; says what.
     """
-    module, options = catalog.method(name), quick(catalog.defaults(name))
+    module = catalog.method(name)
+    options = override(quick(catalog.defaults(name)), changes)
     model, task = model or tiny(), drawn_task(folder)
-    bases = None if catalog.card(name).base == "none" else Bases(model)
+    bases = None if catalog.card(name).base == "none" else Bases(model, weights=weights or {})
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [

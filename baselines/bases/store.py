@@ -48,8 +48,13 @@ class BaseFolder:
         return digests == shipped
 
 
-def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFolder]:
+def locate(
+    specs: Sequence[BaseSpec], folder: Path | None = None, what: str = "base weights"
+) -> list[BaseFolder]:
     """Find base models, in `<weights>/<id>` (embedded ones: in the package), or in a folder.
+
+    Args:
+        what: is looked for, in words.
 
     Raises:
         UserError: files are missing: all of them, with sizes, licences and the commands.
@@ -61,9 +66,9 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
         absent = [f for f, name in zip(spec.files, names, strict=True) if name is None]
         if absent:
             sizes = sum(file.megabytes or 0.0 for file in absent) / 1000
+            size = f"about {sizes:.1f} GB ({spec.size_from})" if spec.gigabytes else spec.size_from
             missing.append(
-                f"{place}: {len(absent)} of {len(spec.files)} files, about {sizes:.1f} GB "
-                f"({spec.size_from}); licence: "
+                f"{place}: {len(absent)} of {len(spec.files)} files, {size}; licence: "
                 + "; ".join([spec.licence, *(f"{o.name}: {o.licence}" for o in spec.others)])
             )
             commands.append(fetch_command(spec, place))
@@ -74,7 +79,7 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
         found.append(BaseFolder(spec, place, weights))
     if missing:
         raise UserError(
-            f"base weights are missing: {len(missing)} model(s)",
+            f"{what} are missing: {len(missing)} model(s)",
             where="\n         ".join(missing),
             fix="\n         ".join(commands),
         )

@@ -13,7 +13,13 @@ from customstudio.evaluation.devices import resolve
 from customstudio.files import sha256_file
 from customstudio.generation import masks
 from customstudio.generation.grid import PairWork, choose_pairs, work
-from customstudio.generation.missing import locate_bases, missing_packages, missing_references
+from customstudio.generation.missing import (
+    locate_bases,
+    locate_weights,
+    missing_packages,
+    missing_references,
+    too_many_subjects,
+)
 from customstudio.generation.records import PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.references import find_references
@@ -40,6 +46,8 @@ class Request:
     """Another base model than the method's own, of the same kind."""
     base_folder: Path | None = None
     upscaler_folder: Path | None = None
+    method_folder: Path | None = None
+    """Of the weights of the method itself."""
     arithmetic: Arithmetic = "float32"
     device: str = "auto"
     batch: int = 1
@@ -75,6 +83,8 @@ class Prepared:
     left: list[PairWork]
     base: BaseFolder | None
     upscaler: BaseFolder | None
+    weights: tuple[BaseFolder, ...] = ()
+    """Of the method itself."""
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -122,10 +132,16 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         references = masks.from_folder(references, Path(request.masks))
     to_find = needs_masks and request.masks != masks.SEGMENT
     problems += missing_references(request.suite, pairs, references, masks=to_find)
+    problems += too_many_subjects(request.suite, pairs, options)
     folders: list[BaseFolder] = []
+    weights: list[BaseFolder] = []
     if needs_base:
         given = (request.base_folder, request.upscaler_folder)
         folders, absent = locate_bases(request.base_id, options, given)
+        problems += absent
+        weights, absent = locate_weights(
+            request.method, options, request.base_id, request.method_folder
+        )
         problems += absent
     raise_all(problems)
     if located is not None and segment:
@@ -146,12 +162,12 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
+        weights=tuple(folder.provenance() for folder in weights),
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None
-    return Prepared(
-        request, options, settings, tasks, left, folders[0] if folders else None, upscaler
-    )
+    base = folders[0] if folders else None
+    return Prepared(request, options, settings, tasks, left, base, upscaler, weights=tuple(weights))
 
 
 def pair_record(task: Task) -> PairRecord:

@@ -25,8 +25,8 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks")
-"""Fields of settings that came later: where they are None, a digest is as it was before them."""
+LATER = ("plugin", "masks", "weights")
+"""Fields of settings that came later: where they are empty, a digest is as it was before them."""
 
 
 class Settings(Record):
@@ -51,6 +51,8 @@ class Settings(Record):
     """The code of a method that is another package's; None: a built-in one."""
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
+    weights: tuple[Provenance, ...] = ()
+    """Of the method itself, beside the base's."""
 
     @field_validator("options", mode="after")
     @classmethod
@@ -61,7 +63,7 @@ class Settings(Record):
     @property
     def digest(self) -> str:
         """SHA-256 of the settings, in hex."""
-        later = {name for name in LATER if getattr(self, name) is None}
+        later = {name for name in LATER if not getattr(self, name)}
         return digest(self.model_dump(mode="json", exclude=later))
 
 
