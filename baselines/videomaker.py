@@ -2,7 +2,7 @@
 
 Wu et al., "VideoMaker: Zero-shot Customized Video Generation with the Inherent Force of Video
 Diffusion Models", arXiv:2412.19645. Attention, losses and guidance are in `reference_frame`, what
-trains and the files of weights in `videomaker_weights`.
+trains and the files of weights in `videomaker_weights`, the training in `train_videomaker`.
 """
 
 from collections.abc import Callable, Sequence
@@ -71,7 +71,8 @@ CARD = Card(
     weights_licence="its released weights: License Terms of VideoMaker (Tencent), not intended for "
     "use within the European Union; Realistic Vision: CreativeML Open RAIL-M",
     base="animatediff-v3-realistic-vision",
-    trains="nothing on a subject; once for all, spatial self-attention and the motion modules",
+    trains="nothing on a subject; once for all, spatial self-attention and the motion modules "
+    "(customstudio.baselines.train_videomaker)",
     settings={
         **SAMPLING,
         "sampling_steps": "paper: 30, DDIM",
@@ -126,7 +127,8 @@ CARD = Card(
         ),
     ),
     differs="The reference's latents are the mean of the VAE's posterior; the released code draws "
-    "from it. Masks are the suite's, your own or SAM's; the paper's are of Grounding DINO and SAM.",
+    "from it. Masks are the suite's, your own or SAM's; the paper's are of Grounding DINO and SAM. "
+    "How the training differs is in docs/methods.md.",
 )
 
 

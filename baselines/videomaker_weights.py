@@ -55,12 +55,12 @@ def trained(unet: "nn.Module") -> "dict[str, nn.Parameter]":
     return {**attention, **motion(unet)}
 
 
-def write_weights(path: Path, unet: "nn.Module", notes: dict[str, str]) -> None:
-    """Write what trains as safetensors, whole or not at all, with notes in its header."""
+def write_weights(path: Path, unet: "nn.Module", note: str) -> None:
+    """Write what trains as safetensors, whole or not at all, with a note in its header."""
     from safetensors.torch import save
 
     values = {name: p.detach().cpu().contiguous() for name, p in trained(unet).items()}
-    write_bytes(path, save(values, metadata=notes))
+    write_bytes(path, save(values, metadata={"note": note}))
 
 
 def read_weights(folder: BaseFolder, unet: "nn.Module") -> "dict[str, Tensor]":

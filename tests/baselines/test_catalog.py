@@ -12,7 +12,7 @@ SHARED = {
     "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "option_sets",
     "options", "parameters", "plugins", "presets", "prior", "reconstruction", "reference_frame",
     "sampling", "seeds", "spectral", "task", "tokens", "training", "trial", "tuned",
-    "videomaker_weights",
+    "train_videomaker", "videomaker_weights",
 }  # fmt: skip
 
 

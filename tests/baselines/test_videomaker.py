@@ -50,7 +50,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> BaseFolder:
     with torch.no_grad():
         for parameter in trained(moved.unet).values():
             parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
-    write_weights(folder / "videomaker.safetensors", moved.unet, {"random": "tests"})
+    write_weights(folder / "videomaker.safetensors", moved.unet, "random: for tests")
     (folder / RANDOM_MARK).write_text("Random values.\n")
     return locate([SPECS[0]], folder)[0]
 
