@@ -32,7 +32,7 @@ def _spec(kind: str, subjects: str) -> BaseSpec:
         "Union, with use-based restrictions",
         source="Wu et al., arXiv:2412.19645; the repository is the one that its code names",
         video=VideoSpec(frames=16, fps=8.0, width=512, height=512),
-        files=(BaseFile(names=(OURS, released), weights=True),),
+        files=(BaseFile(names=(released,), own=OURS, weights=True),),
         size_from="at most 5.1 GB in single precision: the UNet's parameters",
         include=(released,),
         loader="customstudio.baselines.bases.animatediff_model:load",

@@ -185,6 +185,8 @@ def test_weights_load_in_either_layout(base: AnimateDiff, tmp_path: Path) -> Non
         write = save_file if name.endswith("safetensors") else torch.save
         folder = folder_of(tmp_path / str(number), partial(write, values), name)
         found = read_weights(folder, base.unet)
+        assert folder.provenance().repository.startswith("none") == (name != RELEASED)
+        assert folder.provenance().status == "unrecorded"
         assert len(found) == count
         assert all(value.dtype == torch.float32 for value in found.values())
         assert all(torch.equal(found[n], values[n].float()) for n in found)
@@ -268,6 +270,7 @@ def test_a_suite_of_people(
     assert prepared.settings.base.base == "animatediff-v3-realistic-vision"
     (used,) = prepared.settings.weights
     assert used.base == "videomaker-human"
+    assert used.repository == "none: weights of one's own"
     assert used.status == "random"
     assert list(used.sha256) == ["videomaker.safetensors"]
     outcome = run(prepared, Silent())
