@@ -104,6 +104,16 @@ CARD = Card(
             "there.",
         ),
         OpenPoint(
+            question="How often are conditions dropped in training?",
+            choice="5 % of the examples have no reference, 5 % no prompt, 5 % neither, as in "
+            "IP-Adapter (arXiv:2308.06721), whose setup the paper follows.",
+        ),
+        OpenPoint(
+            question="Which noise has the reference in equation 3, and is its time a whole number?",
+            choice="Noise of its own; int(alpha t), as in the released code. That code also has, "
+            "switched off, the mean of the video's noisy frames for it.",
+        ),
+        OpenPoint(
             question="Which negative prompt? Its released code has a long one, equation 6 none.",
             choice="None.",
             option="negative_prompt",
