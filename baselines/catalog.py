@@ -25,6 +25,7 @@ METHODS = (
     "ip_adapter_faceid",
     "wan_vace",
     "disendiff_svd",
+    "videomaker",
     "untuned",
     "static_reference",
 )
@@ -36,6 +37,7 @@ _BASES = {
     "zeroscope-xl": "customstudio.baselines.bases.zeroscope",
     "animatediff": "customstudio.baselines.bases.animatediff",
     "animatediff-realistic-vision": "customstudio.baselines.bases.animatediff",
+    "animatediff-v3-realistic-vision": "customstudio.baselines.bases.animatediff",
     "animatediff-sdxl": "customstudio.baselines.bases.animatediff_xl",
     "text2video-zero": "customstudio.baselines.bases.text2video_zero",
     "svd-xt": "customstudio.baselines.bases.svd",
@@ -109,6 +111,16 @@ def defaults(name: str, base: str | None = None) -> Options:
     options: Options = method(name).DEFAULTS
     preset = PRESETS.get(base or "", {}).get(name, {})
     return type(options).model_validate({**options.model_dump(), **preset})
+
+
+def own_weights(name: str, options: Options) -> tuple[BaseSpec, ...]:
+    """The weights that a method needs beside its base's, of its module's `WEIGHTS`.
+
+    Raises:
+        UserError: there is no such method.
+    """
+    declared: tuple[BaseSpec, ...] = getattr(method(name), "WEIGHTS", ())
+    return tuple(spec for spec in declared if spec.id in options.needs_weights)
 
 
 def twin(name: str) -> str | None:

@@ -7,6 +7,8 @@ from pydantic import Field
 from customstudio.baselines.options import Count, Options, Rate, Weight
 
 Solver = Literal["dpm", "ddim"]
+Spacing = Literal["base", "leading", "linspace", "trailing"]
+"""How times of sampling lie on the noise schedule, by diffusers' names; `base`: as it has it."""
 Framing = Literal["fill", "whole"]
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]

@@ -25,6 +25,16 @@ class Options(Record):
         return False
 
     @property
+    def needs_weights(self) -> tuple[str, ...]:
+        """Weights beside the base's: ids of the method's `WEIGHTS`."""
+        return ()
+
+    @property
+    def most_subjects(self) -> int | None:
+        """The most subjects that a pair may have; None: any number."""
+        return None
+
+    @property
     def networks(self) -> tuple[str, ...]:
         """Networks of the weights' manifest that it needs beside its base model."""
         return ()

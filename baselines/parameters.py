@@ -21,6 +21,24 @@ def cross_attention(unet: nn.Module, layers: Layers) -> dict[str, Any]:
     }
 
 
+def self_attention(unet: nn.Module) -> dict[str, Any]:
+    """The spatial `attn1` modules, by name: each attends to the pixels of its own frame."""
+    return {
+        name: module
+        for name, module in unet.named_modules()
+        if name.endswith(".attn1") and not is_temporal(name)
+    }
+
+
+def motion(unet: nn.Module) -> dict[str, nn.Parameter]:
+    """All parameters of AnimateDiff's motion modules, by name; none on another family."""
+    return {
+        name: parameter
+        for name, parameter in unet.named_parameters()
+        if "motion_modules" in name.split(".")
+    }
+
+
 def projections(unet: nn.Module, which: Projections, layers: Layers) -> dict[str, nn.Parameter]:
     """The weights of keys and values, or queries and values, by name."""
     found = {}

@@ -43,6 +43,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     },
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
+    "animatediff-v3-realistic-vision": _STABLE_DIFFUSION,
     "animatediff-sdxl": {name: {"guidance": 5.0} for name in _STABLE_DIFFUSION},
     "text2video-zero": _STABLE_DIFFUSION,
 }

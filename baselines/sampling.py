@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 
 from customstudio.baselines.adapters import weigh
-from customstudio.baselines.bases.sampler import text_to_video, video_to_video
+from customstudio.baselines.bases.sampler import Predict, text_to_video, video_to_video
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.option_sets import SamplingOptions, Solver
+from customstudio.baselines.option_sets import SamplingOptions, Solver, Spacing
 from customstudio.baselines.seeds import normal
 from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.baselines.tuned import Tuned, applied
@@ -29,14 +29,18 @@ def sample(
     on_step: Callable[[], None] = lambda: None,
     *,
     solver: Solver = "dpm",
+    spacing: Spacing = "base",
     weight: Callable[[int], float] | None = None,
+    predict: Predict | None = None,
 ) -> Videos:
     """The videos of jobs, in one batch.
 
     Args:
         prompts: what each job is sampled with.
         on_step: called after each step of sampling.
+        spacing: of the times of sampling, but zeroscope XL's.
         weight: of the low-rank adapters in a step, by its number; those of zeroscope XL follow.
+        predict: in the place of the base's own.
     """
     model, video = bases.main, task.video
     shape = model.latent_shape(video.frames, video.height, video.width)
@@ -49,6 +53,8 @@ def sample(
             guidance=options.guidance,
             negative=options.negative_prompt,
             solver=solver,
+            spacing=spacing,
+            predict=predict,
             on_step=_weighing(model, weight, on_step),
         )
         videos: Videos = model.decode(latents)

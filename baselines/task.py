@@ -14,6 +14,7 @@ from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.image_to_video import ImageToVideo
+    from customstudio.baselines.bases.store import BaseFolder
     from customstudio.baselines.bases.video_model import VideoModel
     from customstudio.weights.store import Located
 
@@ -60,6 +61,8 @@ class Bases(Generic[Model]):
     """Takes the main base's videos to a higher resolution."""
     animator: "ImageToVideo | None" = None
     """Makes videos of the main base's pictures."""
+    weights: "Mapping[str, BaseFolder]" = field(default_factory=dict)
+    """What `Options.needs_weights` asks for, by id; the method reads them."""
     networks: "Mapping[str, Located]" = field(default_factory=dict)
     """Id in the weights' manifest -> files, found and hashed."""
     _loaded: dict[str, Any] = field(default_factory=dict, repr=False)

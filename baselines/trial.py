@@ -3,7 +3,7 @@
 A plug-in's test calls `try_method`; what the method alone claims is for its own tests to show.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from customstudio.baselines import catalog
+from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.tiny import tiny
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Options, override
@@ -36,9 +37,11 @@ def try_method(
     name: str,
     folder: Path,
     model: VideoModel | None = None,
+    changes: Sequence[str] = (),
     *,
-    animator: "ImageToVideo | None" = None,
     task: Task | None = None,
+    animator: "ImageToVideo | None" = None,
+    weights: Mapping[str, BaseFolder] | None = None,
     networks: Mapping[str, Located] | None = None,
 ) -> Tuned:
     """Fit a method on a drawn pair on the tiny base, and generate; the outcome of the fit.
@@ -46,19 +49,21 @@ def try_method(
     Args:
         folder: takes the pair's pictures and the fit.
         model: another base than the tiny one, as small.
-        animator: for a method that makes pictures.
+        changes: `name=value` of options.
         task: another pair than the drawn one.
-        networks: those that the method needs beside its base.
+        animator: for a method that makes pictures.
+        weights: the method's own, as small.
+        networks: those of the manifest that the method needs.
 
     Raises:
         UserError: the method is unknown or not declared in full.
         AssertionError: it does not do what a method must; says what.
     """
-    module, options = catalog.method(name), quick(catalog.defaults(name))
-    model, task = model or tiny(), task or drawn_task(folder)
-    bases = None
+    module = catalog.method(name)
+    options = override(quick(catalog.defaults(name)), changes)
+    model, task, bases = model or tiny(), task or drawn_task(folder), None
     if catalog.card(name).base != "none":
-        bases = Bases(model, animator=animator, networks=networks or {})
+        bases = Bases(model, animator=animator, weights=weights or {}, networks=networks or {})
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [

@@ -12,14 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.option_sets import Solver
+from customstudio.baselines.option_sets import Solver, Spacing
 
 Latents = Float[Tensor, "batch channels frames height width"]
+Predict = Callable[[Latents, Int[Tensor, " batch"], Float[Tensor, "batch tokens dim"]], Latents]
+"""Latents, times and text to the noise in them, as `VideoModel.predict`."""
 
 
 @torch.no_grad()
@@ -32,6 +34,8 @@ def text_to_video(
     guidance: float,
     negative: str = "",
     solver: Solver = "dpm",
+    spacing: Spacing = "base",
+    predict: Predict | None = None,
     on_step: Callable[[], None] = lambda: None,
 ) -> Latents:
     """Latents of one video a prompt, from noise.
@@ -40,10 +44,13 @@ def text_to_video(
         noise: one unit normal sample a prompt.
         guidance: weight w of eps(uncond) + w * (eps(text) - eps(uncond)); 1 or less: no guidance.
         negative: the prompt of the unconditional half.
+        spacing: of the steps' times.
+        predict: in the place of the model's own; the unconditional half comes first.
         on_step: called after each step.
     """
-    denoise = partial(_denoise, _guided(model, prompts, guidance, negative), on_step=on_step)
-    scheduler = _scheduler(model, steps, noise.shape[2], solver)
+    guided = _guided(model, prompts, guidance, negative, predict)
+    denoise = partial(_denoise, guided, on_step=on_step)
+    scheduler = _scheduler(model, steps, noise.shape[2], solver, spacing)
     return denoise(*model.start(noise, scheduler, denoise))
 
 
@@ -77,10 +84,14 @@ def video_to_video(
 
 
 def _guided(
-    model: VideoModel, prompts: Sequence[str], guidance: float, negative: str
+    model: VideoModel,
+    prompts: Sequence[str],
+    guidance: float,
+    negative: str,
+    predict: Predict | None = None,
 ) -> Callable[[Latents, Tensor, Any], Latents]:
     """The noise in latents at a time, by classifier-free guidance."""
-    guided = guidance > 1
+    guided, predict = guidance > 1, predict or model.predict
     text = model.encode_text(prompts)
     if guided:
         text = torch.cat([model.encode_negative(negative, len(prompts)), text])
@@ -89,7 +100,7 @@ def _guided(
         doubled = scheduler.scale_model_input(
             torch.cat([latents, latents]) if guided else latents, t
         )
-        noise = model.predict(doubled, t.expand(len(doubled)), text)
+        noise = predict(doubled, t.expand(len(doubled)), text)
         if guided:
             without, with_text = noise.chunk(2)
             noise = without + guidance * (with_text - without)
@@ -112,11 +123,15 @@ def _denoise(
     return latents
 
 
-def _scheduler(model: VideoModel, steps: int, frames: int, solver: Solver) -> Any:
+def _scheduler(
+    model: VideoModel, steps: int, frames: int, solver: Solver, spacing: Spacing = "base"
+) -> Any:
     from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 
     # `predict` gives the noise, whatever the base was trained to say.
     schedule = {**model.schedule_of(frames), "prediction_type": "epsilon"}
+    if spacing != "base":
+        schedule["timestep_spacing"] = spacing
     scheduler: Any
     if solver == "ddim":
         scheduler = DDIMScheduler.from_config({**schedule, "clip_sample": False})

@@ -13,6 +13,8 @@ class BaseFile(Record):
 
     names: tuple[str, ...] = Field(min_length=1)
     """Paths inside the folder; a file of weights may be safetensors or the older `.bin`."""
+    own: str | None = None
+    """Where weights of one's own are looked for, before those names."""
     megabytes: float | None = None
     """10^6 bytes; None: small."""
     weights: bool = False

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from customstudio.baselines.bases.spec import BaseSpec, Provenance, Status
+from customstudio.baselines.bases.spec import BaseFile, BaseSpec, Provenance, Status
 from customstudio.errors import UserError
 from customstudio.weights.hashes import Hashes
 from customstudio.weights.store import RANDOM_MARK, default_directory
 
 EMBEDDED = Path(__file__).parent / "mini"
 """Folder of the models that come with the package."""
+OWN = "none: weights of one's own"
+"""In the place of a repository."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class BaseFolder:
         """Hash the weights, and read which revision the fetch recorded."""
         hashes = Hashes()
         digests = {name: hashes.sha256(self.folder / name) for name in self.weights}
-        own = [name for name in self.weights if not _of_another(self.spec, name)]
-        revision = _fetched_revision(self.folder, own)
+        main = [name for name in self.weights if not _of_another(self.spec, name)]
+        revision = _fetched_revision(self.folder, main)
         status: Status = "unrecorded"
         if (self.folder / RANDOM_MARK).exists():
             status = "random"
@@ -35,9 +37,10 @@ class BaseFolder:
             status = "embedded"
         elif revision is not None and revision == self.spec.revision:
             status = "published revision"
+        own = any(file.own in self.weights for file in self.spec.files)
         return Provenance(
             base=self.spec.id,
-            repository=self.spec.repository,
+            repository=OWN if own else self.spec.repository,
             revision=revision,
             status=status,
             sha256=digests,
@@ -48,8 +51,13 @@ class BaseFolder:
         return digests == shipped
 
 
-def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFolder]:
+def locate(
+    specs: Sequence[BaseSpec], folder: Path | None = None, what: str = "base weights"
+) -> list[BaseFolder]:
     """Find base models, in the folder of weights (embedded ones: in the package), or in a folder.
+
+    Args:
+        what: is looked for, in words.
 
     Raises:
         UserError: files are missing: all of them, with sizes, licences and the commands.
@@ -57,13 +65,13 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
     found, missing, commands = [], [], []
     for spec in specs:
         place = folder or _home(spec)
-        names = [_first(place, file.names) for file in spec.files]
+        names = [_first(place, file) for file in spec.files]
         absent = [f for f, name in zip(spec.files, names, strict=True) if name is None]
         if absent:
             sizes = sum(file.megabytes or 0.0 for file in absent) / 1000
+            size = f"about {sizes:.1f} GB ({spec.size_from})" if spec.gigabytes else spec.size_from
             missing.append(
-                f"{place}: {len(absent)} of {len(spec.files)} files, about {sizes:.1f} GB "
-                f"({spec.size_from}); licence: "
+                f"{place}: {len(absent)} of {len(spec.files)} files, {size}; licence: "
                 + "; ".join([spec.licence, *(f"{o.name}: {o.licence}" for o in spec.others)])
             )
             commands.append(fetch_command(spec, place))
@@ -73,7 +81,7 @@ def locate(specs: Sequence[BaseSpec], folder: Path | None = None) -> list[BaseFo
         found.append(BaseFolder(spec, place, tuple(dict.fromkeys(weights))))
     if missing:
         raise UserError(
-            f"base weights are missing: {len(missing)} model(s)",
+            f"{what} are missing: {len(missing)} model(s)",
             where="\n         ".join(missing),
             fix="\n         ".join(commands),
         )
@@ -103,7 +111,8 @@ def _of_another(spec: BaseSpec, name: str) -> bool:
     return any(name.startswith(f"{other.folder}/") for other in spec.others)
 
 
-def _first(folder: Path, names: Sequence[str]) -> str | None:
+def _first(folder: Path, file: BaseFile) -> str | None:
+    names = (*([file.own] if file.own else []), *file.names)
     return next((name for name in names if (folder / name).is_file()), None)
 
 

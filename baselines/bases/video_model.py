@@ -192,15 +192,19 @@ class VideoModel:
         clean: Float[Tensor, "batch channels frames height width"],
         noise: Float[Tensor, "batch channels frames height width"],
         t: Int[Tensor, " batch"],
+        length: int | None = None,
     ) -> Float[Tensor, "batch channels frames height width"]:
         """What the UNet is trained to say.
 
         The noise, or v = sqrt(a) * noise - sqrt(1 - a) * clean, a the product of alphas up to t
         (Salimans and Ho, "Progressive distillation", ICLR 2022, arXiv:2202.00512, appendix D).
+
+        Args:
+            length: frames of the whole video, where these are only a part of it.
         """
         if self._predicts == "epsilon":
             return noise
-        velocity: Tensor = self.noising_of(clean.shape[2]).get_velocity(clean, noise, t)
+        velocity: Tensor = self.noising_of(length or clean.shape[2]).get_velocity(clean, noise, t)
         return velocity
 
     def predict(

@@ -50,6 +50,10 @@ def generate(
             show_default="the cache",
         ),
     ] = None,
+    method_dir: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the method's own weights.", show_default="the cache"),
+    ] = None,
     device: options.Device = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 1,
     bf16: Annotated[bool, typer.Option("--bf16", help="bfloat16 in the UNet (recorded).")] = False,
@@ -89,6 +93,7 @@ def generate(
         base=base,
         base_folder=base_dir,
         second_folder=xl_dir,
+        method_folder=method_dir,
         arithmetic="bfloat16" if bf16 else "float32",
         device=device,
         batch=batch,
@@ -111,9 +116,10 @@ def _run(request: "Request", ray: str | None) -> None:
     from customstudio.ray_cluster import RayCluster
 
     prepared = prepare(request)
-    base = prepared.settings.base
-    if base is not None and base.status == "random":
-        err.print("the base model's values are random: these videos mean nothing", markup=False)
+    used = (prepared.settings.base, *prepared.settings.weights)
+    if random := [found.base for found in used if found and found.status == "random"]:
+        text = f"{', '.join(random)}: the values are random, these videos mean nothing"
+        err.print(text, markup=False)
     bar = StepBar()
     try:
         outcome = run(prepared, bar, RayCluster(ray) if ray else None)

@@ -60,10 +60,54 @@ def missing_references(
                 fix="put a mask for each reference beside them (masks/SUBJECT/NN.png next to "
                 "refs/), or --masks segment, or --masks DIR, or turn off what needs them: "
                 "--set remove_background=false --set alpha=0 (vcd: --set masked=false; "
-                "wan_vace: --set remove_background=false --set crop=false)",
+                "wan_vace: --set remove_background=false --set crop=false; "
+                "videomaker: --set highlight=false)",
             )
         )
     return problems
+
+
+def too_many_subjects(suite: Suite, pairs: Sequence[str], options: Options) -> list[UserError]:
+    """Pairs of more subjects than the method takes."""
+    most = options.most_subjects
+    beyond = [pair for pair in pairs if most and len(suite.pairs[pair].subjects) > most]
+    if not beyond:
+        return []
+    return [
+        UserError(
+            f"{len(beyond)} pairs have more subjects than the method takes ({most}): "
+            f"{some(beyond)}",
+            where=f"suite {suite.name}",
+            fix="name other pairs by --pairs, use a suite of single subjects, or see "
+            "`customstudio methods show` for an option (videomaker: --set subjects=collage)",
+        )
+    ]
+
+
+def locate_weights(
+    method: str, options: Options, base: str, folder: Path | None
+) -> tuple[list[BaseFolder], list[UserError]]:
+    """The weights of the method itself, and what is missing of them.
+
+    Args:
+        folder: where they are; None: the default place.
+    """
+    specs = catalog.own_weights(method, options)
+    unlike = [s.id for s in specs if s.loader != catalog.base(base).loader]
+    if unlike:
+        own = catalog.card(method).base
+        return [], [
+            UserError(
+                f"{some(unlike)} cannot be put on {base}: its networks are others",
+                where=f"--base {base}",
+                fix=f"leave it out, or use a base like {own}",
+            )
+        ]
+    try:
+        return locate(specs, folder, f"weights of {method}"), []
+    except UserError as problem:
+        fix = f"{problem.fix}\n         or weights of your own: --method-dir DIR"
+        return [], [UserError(problem.what, where=problem.where, fix=fix)]
 
 
 def locate_networks(names: Sequence[str]) -> tuple[dict[str, Located], list[UserError]]:

@@ -16,8 +16,10 @@ from customstudio.generation.grid import PairWork, choose_pairs, work
 from customstudio.generation.missing import (
     locate_bases,
     locate_networks,
+    locate_weights,
     missing_packages,
     missing_references,
+    too_many_subjects,
 )
 from customstudio.generation.records import NetworkUse, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
@@ -47,6 +49,8 @@ class Request:
     base_folder: Path | None = None
     second_folder: Path | None = None
     """Of the upscaler, or of what makes videos of pictures."""
+    method_folder: Path | None = None
+    """Of the weights of the method itself."""
     arithmetic: Arithmetic = "float32"
     device: str = "auto"
     batch: int = 1
@@ -83,7 +87,10 @@ class Prepared:
     base: BaseFolder | None
     upscaler: BaseFolder | None
     animator: BaseFolder | None
+    weights: tuple[BaseFolder, ...] = ()
+    """Of the method itself."""
     networks: dict[str, Located] = field(default_factory=dict)
+    """Of the weights' manifest."""
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -134,10 +141,16 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         references = masks.from_folder(references, Path(request.masks))
     to_find = needs_masks and request.masks != masks.SEGMENT
     problems += missing_references(request.suite, pairs, references, masks=to_find)
+    problems += too_many_subjects(request.suite, pairs, options)
     folders: list[BaseFolder] = []
+    weights: list[BaseFolder] = []
     if needs_base:
         given = (request.base_folder, request.second_folder)
         folders, absent = locate_bases(request.base_id, options, given)
+        problems += absent
+        weights, absent = locate_weights(
+            request.method, options, request.base_id, request.method_folder
+        )
         problems += absent
     networks, absent = locate_networks(options.networks)
     problems += absent
@@ -164,10 +177,13 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
         native=made if made != video else None,
+        weights=tuple(folder.provenance() for folder in weights),
         networks=NetworkUse.of(networks) or None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
-    return Prepared(request, options, settings, tasks, left, base, upscaler, animator, networks)
+    return Prepared(
+        request, options, settings, tasks, left, base, upscaler, animator, tuple(weights), networks
+    )
 
 
 def _second(folders: list[BaseFolder]) -> tuple[BaseFolder | None, BaseFolder | None]:

@@ -41,8 +41,8 @@ class NetworkUse(Record):
         return {n: cls(status=found.status, sha256=found.sha256) for n, found in networks.items()}
 
 
-LATER = ("plugin", "masks", "native", "animator", "networks")
-"""Fields of settings that came later: where they are None, a digest is as it was before them."""
+LATER = ("plugin", "masks", "native", "animator", "weights", "networks")
+"""Fields of settings that came later: where they are empty, a digest is as it was before them."""
 
 
 class Settings(Record):
@@ -71,6 +71,8 @@ class Settings(Record):
     """What the base made, before it was brought to `video`; None: the same."""
     animator: Provenance | None = None
     """The base model that makes videos of a method's pictures; None: it makes videos itself."""
+    weights: tuple[Provenance, ...] = ()
+    """Of the method itself, beside the base's."""
     networks: dict[str, NetworkUse] | None = None
     """Networks beside the base model, by their ids in the weights' manifest; None: none."""
 
@@ -83,7 +85,7 @@ class Settings(Record):
     @property
     def digest(self) -> str:
         """SHA-256 of the settings, in hex."""
-        later = {name for name in LATER if getattr(self, name) is None}
+        later = {name for name in LATER if not getattr(self, name)}
         return digest(self.model_dump(mode="json", exclude=later))
 
 

@@ -177,6 +177,7 @@ def load_bases(prepared: Prepared, device: str) -> Bases[Loaded] | None:
     return Bases(
         main=load_base(prepared.base, device, autocast=autocast),
         upscaler=load_base(upscaler, device, autocast=autocast) if upscaler else None,
+        weights={found.spec.id: found for found in prepared.weights},
         animator=load_animator(animator, device, autocast=autocast) if animator else None,
         networks=prepared.networks,
     )

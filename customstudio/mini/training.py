@@ -76,13 +76,17 @@ def cover(labels: Int[Tensor, "n size size"], patches: int) -> Float[Tensor, "n 
 
 @dataclass(frozen=True)
 class Loop:
-    """How a module is trained: at a steady rate that falls at the end along a line."""
+    """How a module is trained: at a steady rate, which may fall at the end along a line."""
 
     out: Path
     """Folder of `checkpoint.pt` and `log.csv`."""
     steps: int
     rate: float = 1e-3
     decay: float = 0.05
+    constant: bool = False
+    """The rate neither warms up nor falls: more steps only go on."""
+    every: int = EVERY
+    """Steps between checkpoints, and between lines of the log."""
 
     def at(self, step: int) -> float:
         """Learning rate of a step.
@@ -91,6 +95,8 @@ class Loop:
         >>> loop.at(24), loop.at(600), loop.at(850)
         (0.5, 1.0, 0.5)
         """
+        if self.constant:
+            return self.rate
         left = (self.steps - step) / (FALL * self.steps)
         return self.rate * min(1.0, (step + 1) / WARM_UP, left)
 
@@ -117,7 +123,7 @@ class Loop:
             nn.utils.clip_grad_norm_(module.parameters(), 1.0)
             optimizer.step()
             kept.append({name: value.detach() for name, value in parts.items()})
-            if (step + 1) % EVERY == 0 or step + 1 == self.steps:
+            if (step + 1) % self.every == 0 or step + 1 == self.steps:
                 self._keep(module, optimizer, step + 1, time.monotonic() - start, kept)
                 kept = []
         module.eval()

@@ -156,7 +156,7 @@ def test_missing_files_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         locate(SPECS, tmp_path)
     text = str(caught.value)
-    assert "2 model(s)" in text
+    assert "3 model(s)" in text
     for spec in SPECS:
         assert f"hf download {spec.repository} --include 'scheduler/scheduler_config.json'" in text
     assert "hf download guoyww/animatediff-motion-adapter-v1-5-2 --revision 6167b88f" in text

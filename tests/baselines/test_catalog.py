@@ -12,8 +12,8 @@ SHARED = {
     "adapters", "animated", "attention", "bottlenecks", "calibration", "card", "catalog", "collage",
     "examples", "face_prompts", "face_tracks", "fitting", "image_adapters", "image_encoder",
     "image_prompts", "option_sets", "options", "parameters", "plugins", "presets", "prior",
-    "reconstruction", "redrawing", "sampling", "seeds", "spectral", "task", "tokens", "training",
-    "trial", "tuned",
+    "reconstruction", "redrawing", "reference_frame", "sampling", "seeds", "spectral", "task",
+    "tokens", "train_videomaker", "training", "trial", "tuned", "videomaker_weights",
 }  # fmt: skip
 
 

@@ -195,7 +195,7 @@ def test_it_trains_what_its_card_says(
     """Keys and values of 16 layers and two tokens; the rest is `try_method`'s."""
     before = {name: value.clone() for name, value in animator.unet.state_dict().items()}
     needs = names_that_train(base, monkeypatch)
-    tuned = try_method("disendiff_svd", tmp_path, base, animator)
+    tuned = try_method("disendiff_svd", tmp_path, base, animator=animator)
     assert tuned == Tuned(weights=tuned.weights, rows=tuned.rows)
     assert len(tuned.weights) == 32
     assert all(name.endswith(("to_k.weight", "to_v.weight")) for name in tuned.weights)

@@ -84,7 +84,8 @@ SPECS = (
     ),
     _spec(
         "mini-animatediff", "the mini world's AnimateDiff",
-        ("animatediff", "animatediff-realistic-vision"), _ANIMATEDIFF,
+        ("animatediff", "animatediff-realistic-vision", "animatediff-v3-realistic-vision"),
+        _ANIMATEDIFF,
         "customstudio.baselines.bases.animatediff_model:load", "mini-stable-diffusion",
     ),
     _spec(
