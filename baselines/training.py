@@ -6,7 +6,7 @@ predicts velocity has it in the place of eps, as it was trained.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -58,20 +58,29 @@ def mean_inside(
     return (weights * squares.flatten(1)).sum(1) / weights.sum(1).clamp(min=1e-6)
 
 
+Rated = Mapping[float, Sequence[torch.nn.Parameter]]
+"""Learning rate -> the parameters that have it."""
+
+
 def train(
-    parameters: Sequence[torch.nn.Parameter],
+    parameters: Sequence[torch.nn.Parameter] | Rated,
     options: TrainingOptions,
     loss: Callable[[int], Tensor],
     on_step: Callable[[], None] = lambda: None,
 ) -> list[float]:
     """Run AdamW over a loss of the step's number; the losses, step by step.
 
+    Args:
+        parameters: all at the options' learning rate, or each at its own.
+
     Raises:
         FloatingPointError: a loss is not finite.
     """
-    optimizer = torch.optim.AdamW(parameters, options.rate, weight_decay=options.weight_decay)
+    rated = parameters if isinstance(parameters, Mapping) else {options.rate: parameters}
+    groups = [{"params": [*many], "lr": rate} for rate, many in rated.items()]
+    optimizer = torch.optim.AdamW(groups, options.rate, weight_decay=options.weight_decay)
     losses = []
-    with trainable(parameters):
+    with trainable([parameter for many in rated.values() for parameter in many]):
         for step in range(options.steps):
             value = loss(step)
             losses.append(float(value.detach()))

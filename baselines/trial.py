@@ -74,7 +74,7 @@ def same(first: Tuned, second: Tuned) -> bool:
     """Whether two fits are equal bit for bit."""
     parts: list[tuple[Mapping[str, Tensor], Mapping[str, Tensor]]] = [
         (first.weights, second.weights), (first.rows, second.rows), (first.lora, second.lora),
-        (first.shifts, second.shifts),
+        (first.text_lora, second.text_lora), (first.shifts, second.shifts),
     ]  # fmt: skip
     return all(
         one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)

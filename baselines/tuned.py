@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from customstudio.baselines.adapters import lora
+from customstudio.baselines.adapters import TEXT_TARGETS, lora
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.spectral import moved
 from customstudio.baselines.tokens import token_rows
@@ -28,6 +28,8 @@ class Tuned:
     """Learnable token -> its embedding."""
     lora: dict[str, Tensor] = field(default_factory=dict)
     """Parameters of low-rank adapters in the UNet, as peft names them."""
+    text_lora: dict[str, Tensor] = field(default_factory=dict)
+    """The same in the text encoder."""
     shifts: dict[str, Tensor] = field(default_factory=dict)
     """Name of a parameter of the UNet -> what is added to its singular values."""
 
@@ -39,6 +41,7 @@ def save(tuned: Tuned, path: Path, notes: dict[str, str]) -> None:
     tensors = {f"unet.{name}": value for name, value in tuned.weights.items()}
     tensors |= {f"token.{name}": value for name, value in tuned.rows.items()}
     tensors |= {f"lora.{name}": value for name, value in tuned.lora.items()}
+    tensors |= {f"text_lora.{name}": value for name, value in tuned.text_lora.items()}
     tensors |= {f"shift.{name}": value for name, value in tuned.shifts.items()}
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     write_bytes(path, serialised(plain, metadata={**notes, "format": FORMAT}))
@@ -54,7 +57,8 @@ def load(path: Path) -> tuple[Tuned, dict[str, str]]:
 
     tuned = Tuned()
     parts = {
-        "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora, "shift": tuned.shifts,
+        "unet": tuned.weights, "token": tuned.rows, "lora": tuned.lora,
+        "text_lora": tuned.text_lora, "shift": tuned.shifts,
     }  # fmt: skip
     try:
         with safe_open(path, framework="pt") as file:
@@ -81,6 +85,9 @@ def applied(model: VideoModel, tuned: Tuned) -> Iterator[None]:
         stack.enter_context(replaced(model, values))
         if tuned.lora:
             stack.enter_context(lora(model.unet, values=tuned.lora))
+        if tuned.text_lora:
+            encoder = model.text_encoder
+            stack.enter_context(lora(encoder, targets=TEXT_TARGETS, values=tuned.text_lora))
         yield
 
 
