@@ -56,6 +56,11 @@ class TrainingOptions(SamplingOptions):
         """How many frames a training picture costs."""
         return 1
 
+    @property
+    def fit_steps(self) -> int:
+        """Steps of a pair's whole fit."""
+        return self.steps
+
 
 class AttentionLoss(Options):
     """What CustomVideo's equation 2 leaves open is an option here."""

@@ -3,12 +3,17 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
 from customstudio.errors import UserError, did_you_mean
 from customstudio.records import Record
+
+if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
+    from customstudio.suites.schema import VideoSpec
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -22,6 +27,21 @@ class Options(Record):
     def needs_masks(self) -> bool:
         """Whether each reference must have a mask."""
         return False
+
+    @property
+    def needs_image_encoder(self) -> bool:
+        """Whether a fit needs the network of images that goes with the base's text encoder."""
+        return False
+
+    def problems(
+        self, base: "BaseSpec | None", video: "VideoSpec", pairs: Sequence[str]
+    ) -> list[UserError]:
+        """What the base cannot do, and what is wrong with the files that options name."""
+        return []
+
+    def files(self, pair: str) -> dict[str, tuple[Path, ...]]:
+        """Option -> the files that it names for a pair; their SHA-256 are recorded."""
+        return {}
 
 
 Some = TypeVar("Some", bound=Options)

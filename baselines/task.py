@@ -1,7 +1,8 @@
 """What a method is given for a pair: its subjects, their references, the video to make."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite, VideoSpec
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.image_encoder import ImageEncoder
     from customstudio.baselines.bases.video_model import VideoModel
 
 Videos = UInt8[NDArray[np.uint8], "jobs frames height width 3"]
@@ -36,6 +38,8 @@ class Task:
     pair: str
     subjects: tuple[TaskSubject, ...]
     video: VideoSpec
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Option of the method -> the files that it names for this pair."""
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -50,12 +54,21 @@ class Bases:
     main: "VideoModel"
     upscaler: "VideoModel | None" = None
     """Takes the main base's videos to a higher resolution."""
+    image_encoder: "ImageEncoder | None" = None
+    """The network of images that goes with the main base's text encoder."""
 
 
 def task_of(
-    suite: Suite, pair: str, video: VideoSpec, references: Mapping[str, tuple[Reference, ...]]
+    suite: Suite,
+    pair: str,
+    video: VideoSpec,
+    references: Mapping[str, tuple[Reference, ...]],
+    files: Mapping[str, tuple[Path, ...]] | None = None,
 ) -> Task:
     """The task of one pair.
+
+    Args:
+        files: those that the method's options name for it.
 
     Raises:
         UserError: a subject has no reference images.
@@ -71,4 +84,4 @@ def task_of(
     subjects = tuple(
         TaskSubject(name, suite.subjects[name].prompt_noun, references[name]) for name in names
     )
-    return Task(suite.name, pair, subjects, video)
+    return Task(suite.name, pair, subjects, video, files or {})

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from customstudio.baselines import catalog
-from customstudio.baselines.bases.tiny import tiny
+from customstudio.baselines.bases.tiny import tiny, tiny_image_encoder
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Options, override
 from customstudio.baselines.task import Bases, Task, TaskSubject
@@ -36,7 +36,8 @@ def try_method(name: str, folder: Path, model: VideoModel | None = None) -> Tune
     """
     module, options = catalog.method(name), quick(catalog.defaults(name))
     model, task = model or tiny(), drawn_task(folder)
-    bases = None if catalog.card(name).base == "none" else Bases(model)
+    encoder = tiny_image_encoder() if options.needs_image_encoder else None
+    bases = None if catalog.card(name).base == "none" else Bases(model, image_encoder=encoder)
     before = base_state(model)
     tuned: Tuned = module.fit(bases, task, options, _nothing)
     changed = [

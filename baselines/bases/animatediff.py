@@ -48,6 +48,7 @@ def _spec(name: str, title: str, repository: str, source: str) -> BaseSpec:
         include=include(_FILES, _ADAPTER),
         others=(_MOTION,),
         loader="customstudio.baselines.bases.animatediff_model:load",
+        image_encoder="clip-vit-l14-openai",
     )
 
 

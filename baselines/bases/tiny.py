@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from customstudio.baselines.bases.image_encoder import ImageEncoder
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.weights.store import RANDOM_MARK
@@ -73,6 +74,22 @@ def tiny_parts(base: str = "tiny") -> dict[str, Any]:
         "vae": vae, "text_encoder": text, "tokenizer": tokenizer, "schedule": dict(SCHEDULE),
         "provenance": provenance,
     }  # fmt: skip
+
+
+def tiny_image_encoder(seed: int = 0) -> ImageEncoder:
+    """CLIP's image encoder with features of 16 numbers, random."""
+    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+
+    config = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+        image_size=32, patch_size=8, projection_dim=16,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = CLIPVisionModelWithProjection(config)
+        for parameter in network.parameters():
+            torch.nn.init.normal_(parameter, std=0.3)
+    return ImageEncoder(network, torch.device("cpu"))
 
 
 def save(model: VideoModel, folder: Path) -> None:

@@ -46,7 +46,7 @@ class VideoModel:
             )
         for part in (self.unet, self.vae, self.text_encoder):
             part.to(self.device)
-            _own_memory(part)
+            own_memory(part)
             part.requires_grad_(False)
             part.eval()
 
@@ -214,7 +214,7 @@ class VideoModel:
             yield
 
 
-def _own_memory(part: torch.nn.Module) -> None:
+def own_memory(part: torch.nn.Module) -> None:
     """Copy weights out of mapped files, whose alignment changes the last bits of CPU arithmetic."""
     with torch.no_grad():
         for parameter in part.parameters():

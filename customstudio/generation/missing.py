@@ -11,6 +11,8 @@ from customstudio.baselines.option_sets import SamplingOptions
 from customstudio.baselines.options import Options
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite
+from customstudio.weights.networks import find
+from customstudio.weights.store import Located, Store
 
 EXTRA = ("diffusers", "peft", "transformers")
 """Packages of the extra `generation`."""
@@ -62,6 +64,53 @@ def missing_references(
             )
         )
     return problems
+
+
+def locate_network(name: str, role: str, instead: str = "") -> Located:
+    """The files of a network beside the base model.
+
+    Args:
+        role: what it is here, for people.
+        instead: what else would do.
+
+    Raises:
+        UserError: they are missing; says size, licence and command.
+    """
+    store = Store()
+    (network,) = find(store.networks, [name])
+    absent = store.missing(network)
+    if absent:
+        places = [f"{store.path(network, file)} ({file.size})" for file in absent]
+        raise UserError(
+            f"the {role}'s weights are missing: {network.title}; licence: {network.licence}",
+            where="\n         ".join(places),
+            fix=f"customstudio weights fetch {name}{instead}",
+        )
+    return store.locate([name])[name]
+
+
+def locate_image_encoder(
+    spec: BaseSpec | None, options: Options
+) -> tuple[Located | None, list[UserError]]:
+    """The network of images that goes with the base's text encoder, and what is missing of it.
+
+    Args:
+        options: whether they need it; None is found where they do not.
+    """
+    if spec is None or not options.needs_image_encoder:
+        return None, []
+    if spec.image_encoder is None:
+        return None, [
+            UserError(
+                f"no image encoder goes with the text encoder of {spec.id}",
+                where=f"--base {spec.id}",
+                fix="use another base, or turn off what needs it: --set visual=false",
+            )
+        ]
+    try:
+        return locate_network(spec.image_encoder, "image encoder", ", or --set visual=false"), []
+    except UserError as problem:
+        return None, [problem]
 
 
 def locate_bases(

@@ -48,10 +48,10 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
     fit_steps = images = steps = 0
     tflop = 0.0
     if isinstance(options, TrainingOptions):
-        fit_steps = options.steps * len(open_pairs)
+        fit_steps = options.fit_steps * len(open_pairs)
         twice = 2 if options.prior_weight else 1
         frames = options.batch * twice * options.frames_a_picture
-        tflop += fit_steps * frames * TRAINING * share
+        tflop += options.steps * len(open_pairs) * frames * TRAINING * share
         if options.prior_weight:
             subjects = {name for work in open_pairs for name in suite.pairs[work.pair].subjects}
             nouns = {suite.subjects[name].prompt_noun for name in subjects}

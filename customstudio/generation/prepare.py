@@ -13,11 +13,17 @@ from customstudio.evaluation.devices import resolve
 from customstudio.files import sha256_file
 from customstudio.generation import masks
 from customstudio.generation.grid import PairWork, choose_pairs, work
-from customstudio.generation.missing import locate_bases, missing_packages, missing_references
-from customstudio.generation.records import PairRecord, Settings
+from customstudio.generation.missing import (
+    locate_bases,
+    locate_image_encoder,
+    missing_packages,
+    missing_references,
+)
+from customstudio.generation.records import NetworkSource, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.references import find_references
 from customstudio.suites.schema import Suite, VideoSpec
+from customstudio.weights.store import Located
 
 Arithmetic = Literal["float32", "bfloat16"]
 
@@ -75,6 +81,7 @@ class Prepared:
     left: list[PairWork]
     base: BaseFolder | None
     upscaler: BaseFolder | None
+    image_encoder: Located | None = None
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -127,11 +134,17 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         given = (request.base_folder, request.upscaler_folder)
         folders, absent = locate_bases(request.base_id, options, given)
         problems += absent
+    spec = catalog.base(request.base_id) if needs_base else None
+    problems += options.problems(spec, video, pairs)
+    encoder, absent = locate_image_encoder(spec, options)
+    problems += absent
     raise_all(problems)
     if located is not None and segment:
         subjects = dict.fromkeys(s for pair in pairs for s in request.suite.pairs[pair].subjects)
         references = masks.segmented(references, [*subjects], located, resolve(request.device))
-    tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
+    tasks = {
+        pair: task_of(request.suite, pair, video, references, options.files(pair)) for pair in pairs
+    }
     settings = Settings(
         name=variant(request.method, options, request.defaults),
         method=request.method,
@@ -146,16 +159,22 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
         masks=masks.source_of(request.masks, located) if needs_masks else None,
+        image_encoder=encoder_source(encoder) if encoder else None,
     )
     left = work(request.out, request.suite, [entry.pair for entry in left], settings)
     upscaler = folders[1] if len(folders) > 1 else None
     return Prepared(
-        request, options, settings, tasks, left, folders[0] if folders else None, upscaler
+        request, options, settings, tasks, left, folders[0] if folders else None, upscaler, encoder
     )
 
 
+def encoder_source(located: Located) -> NetworkSource:
+    """What is recorded of a network beside the base model."""
+    return NetworkSource(network=located.network.id, status=located.status, sha256=located.sha256)
+
+
 def pair_record(task: Task) -> PairRecord:
-    """The digests of a pair's references and masks."""
+    """The digests of a pair's references and masks, and of the files that options name for it."""
     references: dict[str, dict[str, str]] = {}
     for subject in task.subjects:
         files = references.setdefault(subject.id, {})
@@ -163,4 +182,6 @@ def pair_record(task: Task) -> PairRecord:
             files[reference.path.name] = sha256_file(reference.path)
             if reference.mask is not None:
                 files[f"mask:{reference.mask.name}"] = sha256_file(reference.mask)
+    for option, paths in task.files.items():
+        references[f"option:{option}"] = {path.name: sha256_file(path) for path in paths}
     return PairRecord(pair=task.pair, references=references)

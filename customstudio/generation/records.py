@@ -25,7 +25,17 @@ class MaskSource(Record):
     """Version of how the subject is chosen among what the segmenter finds."""
 
 
-LATER = ("plugin", "masks")
+class NetworkSource(Record):
+    """A network beside the base model."""
+
+    network: str
+    status: str
+    """Of its files, as `customstudio weights` has it."""
+    sha256: dict[str, str]
+    """File of the network -> SHA-256, in hex."""
+
+
+LATER = ("plugin", "masks", "image_encoder")
 """Fields of settings that came later: where they are None, a digest is as it was before them."""
 
 
@@ -51,6 +61,8 @@ class Settings(Record):
     """The code of a method that is another package's; None: a built-in one."""
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
+    image_encoder: NetworkSource | None = None
+    """None: the method needs none."""
 
     @field_validator("options", mode="after")
     @classmethod
@@ -71,7 +83,8 @@ class PairRecord(Record):
     schema_version: Literal[1] = 1
     pair: str
     references: dict[str, dict[str, str]]
-    """Subject -> file name (`mask:` before that of a mask) -> SHA-256, in hex."""
+    """Subject -> file name (`mask:` before that of a mask) -> SHA-256, in hex; after the subjects,
+    `option:NAME` for the files that an option of the method names."""
 
 
 class Failure(Record):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from customstudio.baselines import catalog
+from customstudio.baselines.bases.image_encoder import load_image_encoder
 from customstudio.baselines.bases.loading import load_base
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.task import Bases
@@ -134,7 +135,7 @@ def _make_pair(
 
     tuned = _fitted(fitted, notes)
     if tuned is not None and isinstance(prepared.options, TrainingOptions):
-        progress.advance(prepared.options.steps)
+        progress.advance(prepared.options.fit_steps)
     if tuned is None:
         progress.note(f"{work.pair}: fitting")
         tuned = module.fit(bases, task, prepared.options, on_step)
@@ -169,10 +170,11 @@ def load_bases(prepared: Prepared, device: str) -> Bases | None:
     if prepared.base is None:
         return None
     autocast = prepared.request.arithmetic == "bfloat16"
-    upscaler = prepared.upscaler
+    upscaler, encoder = prepared.upscaler, prepared.image_encoder
     return Bases(
         main=load_base(prepared.base, device, autocast=autocast),
         upscaler=load_base(upscaler, device, autocast=autocast) if upscaler else None,
+        image_encoder=load_image_encoder(encoder, device) if encoder else None,
     )
 
 

@@ -66,7 +66,9 @@ class Network(Record):
 
     id: str
     title: str
-    kind: Literal["clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter"]
+    kind: Literal[
+        "clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter", "image_encoder"
+    ]
     architecture: str
     """Name of the architecture that the checkpoint must fit, key for key."""
     files: tuple[WeightFile, ...]

@@ -143,6 +143,23 @@ def _segmenter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
             yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
 
 
+def _image_encoder(network: Network, folder: Path, seed: int) -> Iterator[Path]:
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    from customstudio.baselines.bases.image_encoder import ARCHITECTURES
+
+    config = CLIPConfig(**ARCHITECTURES[network.architecture])
+    with torch.device("meta"):
+        model = CLIPModel(config)
+    for file in network.files:
+        if file.name == "config.json":
+            write_text(folder / file.name, config.to_json_string())
+            yield folder / file.name
+        else:
+            yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
+
+
 _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "clip": _clip,
     "dino": _dino,
@@ -151,6 +168,7 @@ _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "detector": _detector,
     "faces": _faces,
     "segmenter": _segmenter,
+    "image_encoder": _image_encoder,
 }
 
 

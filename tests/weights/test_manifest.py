@@ -2,6 +2,7 @@
 
 import pytest
 
+from customstudio.baselines.catalog import BASES, base
 from customstudio.metrics import catalog
 from customstudio.weights.networks import EMBEDDED, manifest
 from customstudio.weights.store import Store
@@ -43,6 +44,21 @@ def test_sizes_said_to_be_the_architectures_are(name: str) -> None:
     model = (dino if network.kind == "dino" else clip).build(network.architecture)
     total = sum(4 * value.numel() for value in model.state_dict().values()) / 1e6
     assert network.files[0].megabytes == pytest.approx(total, abs=0.06)
+
+
+@pytest.mark.parametrize("network", [n for n in REAL if n.kind == "image_encoder"])
+def test_sizes_of_image_encoders_are_those_of_the_whole_clip(network) -> None:
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    from customstudio.baselines.bases.image_encoder import ARCHITECTURES
+
+    with torch.device("meta"):
+        model = CLIPModel(CLIPConfig(**ARCHITECTURES[network.architecture]))
+    total = sum(4 * value.numel() for value in model.state_dict().values()) / 1e6
+    assert network.files[0].megabytes == pytest.approx(total, abs=0.06)
+    users = [catalogued for catalogued in map(base, BASES) if catalogued.image_encoder]
+    assert network.id in {user.image_encoder for user in users}
 
 
 @pytest.mark.parametrize("network", [n for n in OFFICIAL if n.files[0].torchvision])
