@@ -19,6 +19,7 @@ METHODS = (
     "customcrafter",
     "svdiff",
     "vcd",
+    "videodreamer",
     "untuned",
     "static_reference",
 )

@@ -51,5 +51,7 @@ ABLATIONS = {
         ("eta=-1e-5",),
     ),
     "vcd": (("noise_gamma=0",), ("noise_gamma=0.1",), ("noise_gamma=0.2",), ("masked=false",)),
+    "videodreamer": (("data=separate",), ("data=mixed",), ("visual=false",), ("weak=0",)),
 }
-"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2)."""
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2;
+VideoDreamer: its ablation of the losses)."""
