@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from customstudio.baselines.bases import image_encoder
 from customstudio.baselines.bases.image_encoder import load_image_encoder
 from customstudio.baselines.bases.tiny_stable_diffusion import save_animatediff, tiny_animatediff
 from customstudio.cli.main import app
@@ -21,7 +22,8 @@ from customstudio.generation.prepare import Request, prepare
 from customstudio.generation.records import Settings
 from customstudio.media.video import write_video
 from customstudio.suites.schema import Suite
-from customstudio.weights.store import RANDOM_MARK
+from customstudio.weights import random_weights
+from customstudio.weights.store import RANDOM_MARK, Store
 from tests.generation.test_generate import FAST, Silent, suite, videos  # noqa: F401
 
 torch.set_num_threads(1)
@@ -151,6 +153,33 @@ def test_the_command_line_refuses_a_motion_on_text2video_zero(tmp_path: Path) ->
     result = CliRunner().invoke(app, [*call, "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, UserError)
     assert "text2video-zero has no layers that work across frames alone" in str(result.exception)
+
+
+def test_a_folder_is_named_by_options_however_long(request_of: Any, weights: Path) -> None:
+    from customstudio.cli.generate import default_out
+
+    short = default_out(request_of("picked=a/b"))
+    assert "picked=a-b" in short.name
+    long = [default_out(request_of(f"motion_prompt={'word ' * 60}{n}")).name for n in (1, 2)]
+    assert all(len(name) <= 60 and name.startswith("videodreamer[") for name in long)
+    assert long[0] != long[1]
+
+
+def test_random_image_encoders_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written as the manifest has them, at small width."""
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "projection_dim": 24}  # fmt: skip
+    shape = {"projection_dim": 24, "text_config": small,
+             "vision_config": {**small, "image_size": 32, "patch_size": 8}}  # fmt: skip
+    monkeypatch.setitem(image_encoder.ARCHITECTURES, "clip-vit-l-14", shape)
+    written = list(random_weights.write(tmp_path, [ENCODER]))
+    assert {path.name for path in written} == {"model.safetensors", "config.json"}
+    located = Store(tmp_path).locate([ENCODER])[ENCODER]
+    assert located.status == "random"
+    encoder = load_image_encoder(located)
+    features = encoder.features(np.random.default_rng(0).integers(0, 256, (2, 40, 40, 3), np.uint8))
+    assert features.shape == (2, 24)
+    assert not torch.equal(features[0], features[1])
 
 
 def test_an_encoder_that_does_not_fit_is_refused(weights: Path) -> None:
