@@ -97,8 +97,8 @@ class VideoDreamerOptions(TrainingOptions):
         self, base: "BaseSpec | None", video: VideoSpec, pairs: Sequence[str]
     ) -> list[UserError]:
         """Of the picked pictures, and of the video of a motion."""
+        from customstudio.baselines.mixing import unpicked
         from customstudio.baselines.motion import unusable
-        from customstudio.baselines.picks import unpicked
 
         found = unpicked(Path(self.picked), pairs) if self.picked else []
         if bool(self.motion_video) != bool(self.motion_prompt):
@@ -115,7 +115,7 @@ class VideoDreamerOptions(TrainingOptions):
 
     def files(self, pair: str) -> dict[str, tuple[Path, ...]]:
         """The pictures that were picked for the pair, and the video of the motion."""
-        from customstudio.baselines.picks import picked_files
+        from customstudio.baselines.mixing import picked_files
 
         found = {}
         if self.picked:
@@ -286,26 +286,16 @@ def drawing_both(
 ) -> "Callable[[], tuple[list[Example], list[Example], list[Example]]]":
     """What each next step trains on: pictures of one subject, mixed ones, and class images."""
     from customstudio.baselines.examples import drawing
-    from customstudio.baselines.picks import drawing_picks
+    from customstudio.baselines.mixing import drawing_mixed
 
     count = len(task.subjects)
     alone = drawing(bases, task, options, lambda rng: [int(rng.integers(count))])
-    unprimed = options.model_copy(update={"prior_weight": 0.0})
-    stitched = drawing(bases, task, unprimed, lambda rng: range(count), purpose="mixed")
-    picked = None
-    if task.files.get("picked"):
-        picked = drawing_picks(task, task.files["picked"], options)
-    ending = f", {options.stitch}" if options.stitch else ""
-
-    def mixed() -> "list[Example]":
-        if picked:
-            return picked()
-        return [replace(e, prompt=f"{e.prompt}{ending}") for e in stitched()[0]]
+    mixed = drawing_mixed(bases, task, options, options.stitch)
 
     def draw() -> "tuple[list[Example], list[Example], list[Example]]":
         ours, theirs = alone()
-        several = mixed() if options.data != "separate" and (picked or count > 1) else []
-        return (ours if options.data != "mixed" or not several else []), several, theirs
+        several = mixed() if options.data != "separate" else []
+        return [] if options.data == "mixed" and several else ours, several, theirs
 
     return draw
 

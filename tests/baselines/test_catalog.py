@@ -9,8 +9,8 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 
 SHARED = {
-    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "motion",
-    "option_sets", "options", "parameters", "picks", "plugins", "presets", "prior",
+    "adapters", "attention", "card", "catalog", "collage", "examples", "fitting", "mixing",
+    "motion", "option_sets", "options", "parameters", "plugins", "presets", "prior",
     "reconstruction", "sampling", "seeds", "spectral", "task", "tokens", "training", "trial",
     "tuned", "visual",
 }  # fmt: skip

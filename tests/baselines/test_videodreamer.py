@@ -27,9 +27,9 @@ from customstudio.baselines.parameters import is_temporal
 from customstudio.baselines.seeds import generator
 from customstudio.baselines.task import Bases, Task, TaskSubject
 from customstudio.baselines.tokens import initial_rows, token_rows
-from customstudio.baselines.training import recomputing, trainable
+from customstudio.baselines.training import noised, recomputing, trainable
 from customstudio.baselines.trial import base_state, quick, same, try_method
-from customstudio.baselines.tuned import Tuned, load, save
+from customstudio.baselines.tuned import Tuned, applied, load, save
 from customstudio.baselines.visual import VisualAdapter
 from customstudio.errors import UserError
 from customstudio.media.video import Video, write_video
@@ -366,6 +366,36 @@ def test_a_motion_is_what_works_across_frames_and_nothing_else(
 def _alone(options: Any) -> Any:
     update = {"steps": options.motion_steps, "rate": options.motion_rate}
     return options.model_copy(update=update)
+
+
+@torch.no_grad()
+def held_out(bases: Bases, task: Task, tuned: Tuned, clip: Path) -> tuple[float, float]:
+    """The errors of pictures under text alone, and of the reference video, on fixed noise."""
+    base, noise = bases.main, generator("held out")
+    options = override(DEFAULTS, ["batch=6", "visual=false"])
+    ours, mixed, _ = videodreamer.drawing_both(bases, task, options)()
+    given = (bases, ours, mixed, [], None, options, noise)
+    frames = motion.stretch(motion.read_clip(clip), task.video, np.random.default_rng(0))
+    latents = base.encode_images(frames, noise).permute(2, 1, 0, 3, 4).repeat(6, 1, 1, 1, 1)
+    noisy, t, target = noised(base, latents, noise)
+    with applied(base, tuned):
+        pictures = videodreamer.step_loss(*given)
+        found = base.output(noisy, t, base.encode_text(["a square"] * 6))
+    return float(pictures), float((found - target).square().mean())
+
+
+def test_losses_fall(bases: Bases, task: Task, clip: Path) -> None:
+    """What is learnt without a picture's own embedding too; and the motion, by motion modules."""
+    changes = ["steps=12", "rate=0.03", "text_rate=0.03", "motion_steps=10", "motion_rate=0.01"]
+    options = override(DEFAULTS, [*changes, f"motion_video={clip}", "motion_prompt=a square"])
+    moving = dataclasses.replace(task, files=options.files(task.pair))
+    tuned = videodreamer.fit(bases, moving, options, nothing)
+    start = held_out(bases, task, Tuned(rows=tuned.rows), clip)
+    subjects = held_out(bases, task, dataclasses.replace(tuned, weights={}), clip)
+    moved = held_out(bases, task, Tuned(rows=tuned.rows, weights=tuned.weights), clip)
+    assert subjects[0] < 0.95 * start[0]
+    assert moved[1] < 0.95 * start[1]
+    assert moved[0] == start[0], "pictures never meet motion modules"
 
 
 def test_a_step_sees_a_stretch_at_the_suites_rate() -> None:

@@ -1,15 +1,19 @@
-"""Pictures that a person has picked for a pair: `FOLDER/PAIR/*.png`."""
+"""Mixed pictures, which show all of a pair's subjects: stitched, or picked by a person.
+
+Picked ones are `FOLDER/PAIR/*.png`.
+"""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from customstudio.baselines.collage import Picture, collage
-from customstudio.baselines.examples import Example
+from customstudio.baselines.examples import Example, drawing
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.seeds import choices
-from customstudio.baselines.task import Task
+from customstudio.baselines.task import Bases, Task
 from customstudio.errors import UserError, raise_all, some
 from customstudio.media.image import IMAGE_SUFFIXES, load_image
 from customstudio.media.limits import MediaError
@@ -42,6 +46,35 @@ def unpicked(folder: Path, pairs: Sequence[str]) -> list[UserError]:
             fix=f"put some into {folder / bare[0]}, or name the pairs that have some: --pairs",
         )
     ]
+
+
+def drawing_mixed(
+    bases: Bases, task: Task, options: TrainingOptions, ending: str
+) -> Callable[[], list[Example]]:
+    """What each next step of a fit trains on of the mixed pictures: none for a lone subject.
+
+    Args:
+        ending: words after the prompt of a stitched picture.
+
+    Raises:
+        UserError: picked pictures cannot be read: all of them.
+    """
+    if task.files.get("picked"):
+        return drawing_picks(task, task.files["picked"], options)
+    count = len(task.subjects)
+    if count == 1:
+        return list
+    # Class images go with the pictures of single subjects.
+    alone = options.model_copy(update={"prior_weight": 0.0})
+    stitched = drawing(bases, task, alone, lambda rng: range(count), purpose="mixed")
+
+    def draw() -> list[Example]:
+        examples = stitched()[0]
+        return (
+            [replace(e, prompt=f"{e.prompt}, {ending}") for e in examples] if ending else examples
+        )
+
+    return draw
 
 
 def drawing_picks(
