@@ -1,4 +1,4 @@
-"""Low-rank adapters in the UNet's spatial attention, by peft; taken out again without a trace.
+"""Low-rank adapters in the attention of UNet or text encoder, by peft; taken out without a trace.
 
 Hu et al., "LoRA", ICLR 2022, arXiv:2106.09685: W + (alpha / r) B A, B zero at the start. diffusers'
 own loaders of adapters do not know `UNet3DConditionModel`, so they are put in directly.
@@ -13,23 +13,28 @@ import torch
 from torch import Tensor
 
 TARGETS = re.compile(r".*\battentions\.\d+\.transformer_blocks\.\d+\.attn[12]\.to_(q|k|v|out\.0)")
-"""Queries, keys, values and outputs of the spatial attention layers."""
+"""Queries, keys, values and outputs of the UNet's spatial attention layers."""
 PROJECTIONS = ("q", "k", "v", "out.0")
+TEXT_TARGETS = re.compile(r".*\bself_attn\.(q|k|v|out)_proj")
+"""Those of the text encoder's layers."""
+TEXT_PROJECTIONS = ("q", "k", "v", "out")
 NAME = "customstudio"
 
 
 @contextmanager
 def lora(
-    unet: Any,
+    network: Any,
     *,
+    targets: re.Pattern[str] = TARGETS,
     rank: int = 4,
     seed: int = 0,
     projections: Sequence[str] = PROJECTIONS,
     values: Mapping[str, Tensor] | None = None,
 ) -> Iterator[dict[str, torch.nn.Parameter]]:
-    """Adapters in the UNet for as long as this lasts, as peft's name -> parameter.
+    """Adapters in a network for as long as this lasts, as peft's name -> parameter.
 
     Args:
+        targets: which of its layers can have one; its group is the projection.
         rank: r; alpha is the same, so that the adapter counts once.
         seed: of A's first values.
         projections: which of an attention's four have one.
@@ -39,20 +44,20 @@ def lora(
 
     if values:
         rank = next(value.shape[0] for name, value in values.items() if "lora_A" in name)
-        projections = [found[1] for name in values if (found := TARGETS.match(name))]
-    trainable = {name for name, p in unet.named_parameters() if p.requires_grad}
-    targets = [
+        projections = [found[1] for name in values if (found := targets.match(name))]
+    trainable = {name for name, p in network.named_parameters() if p.requires_grad}
+    chosen = [
         name
-        for name, _ in unet.named_modules()
-        if (found := TARGETS.fullmatch(name)) and found[1] in projections
+        for name, _ in network.named_modules()
+        if (found := targets.fullmatch(name)) and found[1] in projections
     ]
-    pattern = "|".join(re.escape(name) for name in targets)
+    pattern = "|".join(re.escape(name) for name in chosen)
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=pattern)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        inject_adapter_in_model(config, unet, adapter_name=NAME)
+        inject_adapter_in_model(config, network, adapter_name=NAME)
     try:
-        parameters = {n: p for n, p in unet.named_parameters() if ".lora_" in n}
+        parameters = {n: p for n, p in network.named_parameters() if ".lora_" in n}
         if values:
             if values.keys() != parameters.keys():
                 raise ValueError("adapters of another base: their names differ")
@@ -61,8 +66,8 @@ def lora(
                     parameters[name].copy_(value)
         yield parameters
     finally:
-        _take_out(unet)
-        for name, parameter in unet.named_parameters():
+        _take_out(network)
+        for name, parameter in network.named_parameters():
             parameter.requires_grad_(name in trainable)
 
 
@@ -75,13 +80,13 @@ def weigh(unet: Any, weight: float) -> None:
             module.set_scale(NAME, weight)
 
 
-def _take_out(unet: Any) -> None:
+def _take_out(network: Any) -> None:
     """Put the plain layers back where adapters were wrapped around them."""
-    for name, module in list(unet.named_modules()):
+    for name, module in list(network.named_modules()):
         if hasattr(module, "base_layer"):
             parent, _, child = name.rpartition(".")
-            setattr(unet.get_submodule(parent), child, module.base_layer)
+            setattr(network.get_submodule(parent), child, module.base_layer)
     # peft also leaves its configuration on the model.
     for left in ("peft_config", "_hf_peft_config_loaded"):
-        if left in unet.__dict__:
-            delattr(unet, left)
+        if left in network.__dict__:
+            delattr(network, left)

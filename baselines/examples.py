@@ -41,6 +41,7 @@ def drawing(
     *,
     masks: bool = False,
     remove_background: bool = False,
+    purpose: str = "fit",
 ) -> Callable[[], tuple[list[Example], list[Example]]]:
     """What each next step of a fit trains on: pictures of the subjects, and class images.
 
@@ -49,13 +50,14 @@ def drawing(
     Args:
         masks: the method needs them.
         remove_background: white outside the masks.
+        purpose: what the choices are seeded by, where a fit draws more than once.
     """
     pictures = read_pictures(task.subjects, masks=masks, remove_background=remove_background)
     size = (task.video.height, task.video.width)
     priors: list[list[ClassImage]] = []
     if options.prior_weight:
         priors = [class_images(bases.main, s, size, options) for s in task.subjects]
-    rng = choices("fit", task.suite, task.pair)
+    rng = choices(purpose, task.suite, task.pair)
 
     def draw() -> tuple[list[Example], list[Example]]:
         shown = [who(rng) for _ in range(options.batch)]

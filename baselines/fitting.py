@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from customstudio.baselines.adapters import PROJECTIONS, lora
+from customstudio.baselines.adapters import PROJECTIONS, TEXT_PROJECTIONS, TEXT_TARGETS, lora
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bottlenecks import bottlenecks
 from customstudio.baselines.option_sets import Layers, TrainingOptions
@@ -26,6 +26,7 @@ class Fitting:
     embedding: TokenRows
     weights: dict[str, nn.Parameter] = field(default_factory=dict)
     adapters: dict[str, nn.Parameter] = field(default_factory=dict)
+    text_adapters: dict[str, nn.Parameter] = field(default_factory=dict)
     shifts: dict[str, nn.Parameter] = field(default_factory=dict)
     bottlenecks: dict[str, nn.Parameter] = field(default_factory=dict)
 
@@ -36,6 +37,7 @@ class Fitting:
             weights={name: _copy(weight) for name, weight in self.weights.items()},
             rows=dict(rows),
             lora={name: _copy(adapter) for name, adapter in self.adapters.items()},
+            text_lora={name: _copy(adapter) for name, adapter in self.text_adapters.items()},
             shifts={name: _copy(shift) for name, shift in self.shifts.items()},
             bottlenecks={name: _copy(part) for name, part in self.bottlenecks.items()},
         )
@@ -49,6 +51,7 @@ def fitting(
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
+    text_rank: int = 0,
     shifts: Layers | None = None,
     bottleneck: float = 0.0,
     seed: int = 0,
@@ -60,6 +63,7 @@ def fitting(
         weights: parameters of the UNet that will change.
         rank: of low-rank adapters; 0: none.
         projections: which of an attention's four have one.
+        text_rank: of low-rank adapters in the text encoder; 0: none.
         shifts: the layers whose singular values have shifts.
         bottleneck: width of identity adapters, as a share of their layer's; 0: none.
         seed: of the adapters' first values.
@@ -75,13 +79,22 @@ def fitting(
                 lora(model.unet, rank=rank, seed=seed, projections=projections)
             )
             model.unet.requires_grad_(False)
+        text_adapters: dict[str, nn.Parameter] = {}
+        if text_rank:
+            text_adapters = stack.enter_context(
+                lora(
+                    model.text_encoder, targets=TEXT_TARGETS, rank=text_rank, seed=seed,
+                    projections=TEXT_PROJECTIONS,
+                )
+            )  # fmt: skip
+            model.text_encoder.requires_grad_(False)
         deltas = stack.enter_context(shifting(model.unet, shifts)) if shifts else {}
         for delta in deltas.values():
             delta.requires_grad_(False)
         narrow: dict[str, nn.Parameter] = {}
         if bottleneck:
             narrow = stack.enter_context(bottlenecks(model.unet, share=bottleneck, seed=seed))
-        yield Fitting(embedding, own, adapters, deltas, narrow)
+        yield Fitting(embedding, own, adapters, text_adapters, deltas, narrow)
 
 
 def run_fit(
@@ -94,11 +107,14 @@ def run_fit(
     weights: Mapping[str, nn.Parameter] | None = None,
     rank: int = 0,
     projections: Sequence[str] = PROJECTIONS,
+    text_rank: int = 0,
+    text_rate: float | None = None,
     shifts: Layers | None = None,
     bottleneck: float = 0.0,
     tokens: bool = True,
     tokens_each: int = 1,
     from_rows: Mapping[str, Tensor] | None = None,
+    others: Sequence[nn.Parameter] = (),
 ) -> Tuned:
     """Train on one pair and return what came out; the base is as before.
 
@@ -107,24 +123,32 @@ def run_fit(
         weights: parameters of the UNet to train.
         rank: of low-rank adapters to train in the spatial attention; 0: none.
         projections: which of an attention's four have one.
+        text_rank: of low-rank adapters to train in the text encoder; 0: none.
+        text_rate: their learning rate; None: as for the rest.
         shifts: the layers whose singular values train, by shifts.
         bottleneck: width of identity adapters to train, as a share of their layer's; 0: none.
         tokens: whether the subjects' tokens train; they stay at their start otherwise.
         tokens_each: how many a subject has; prompts name them as `tokens.extended` does.
         from_rows: where the tokens start; None: as the options say.
+        others: parameters that the loss has of its own; they are not part of what comes out.
     """
     nouns = [subject.noun for subject in task.subjects for _ in range(tokens_each)]
     rows = from_rows or initial_rows(bases.main, nouns, options.start)
     seed = seed_of("adapters", task.suite, task.pair)
     with fitting(
         bases.main, rows,
-        weights=weights, rank=rank, projections=projections, shifts=shifts,
+        weights=weights, rank=rank, projections=projections, text_rank=text_rank, shifts=shifts,
         bottleneck=bottleneck, seed=seed,
     ) as state:  # fmt: skip
         parameters = [*state.weights.values(), *state.adapters.values(), *state.shifts.values()]
         parameters += state.bottlenecks.values()
         parameters += [state.embedding.rows] if tokens else []
-        train(parameters, options, loss, on_step)
+        parameters += others
+        rated = {options.rate: parameters}
+        if state.text_adapters:
+            of_text = rated.setdefault(text_rate or options.rate, [])
+            of_text += state.text_adapters.values()
+        train(rated, options, loss, on_step)
         return state.outcome()
 
 

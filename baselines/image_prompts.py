@@ -73,9 +73,9 @@ def embed_references(
         task.subjects, masks=options.needs_masks, remove_background=options.remove_background
     )
     pixels = [network.pixels([_framed(p, options) for p in own]) for own in pictures]
-    images = {str(number): embed(own) for number, own in enumerate(pixels, 1)}
+    images = {str(number): embed(own).cpu() for number, own in enumerate(pixels, 1)}
     nothing = torch.zeros_like(pixels[0][:1])
-    without = torch.zeros_like(images["1"][:1]) if what == "image" else embed(nothing)
+    without = torch.zeros_like(images["1"][:1]) if what == "image" else embed(nothing).cpu()
     return Tuned(images={**images, WITHOUT: without})
 
 

@@ -13,6 +13,7 @@ from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
     from customstudio.baselines.tuned import Tuned
 
 ENCODER, ADAPTER = "ip-adapter-image-encoder", "ip-adapter-sd15"
@@ -21,8 +22,7 @@ ENCODER, ADAPTER = "ip-adapter-image-encoder", "ip-adapter-sd15"
 class IPAdapterOptions(ClipPromptOptions):
     """The defaults are the paper's where it states them (see the card)."""
 
-    @property
-    def networks(self) -> tuple[str, ...]:
+    def networks(self, base: "BaseSpec | None") -> tuple[str, ...]:
         """The image encoder and the adapter."""
         return ENCODER, ADAPTER
 

@@ -15,6 +15,7 @@ from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
     from customstudio.baselines.tuned import Tuned
 
 ADAPTER = "ip-adapter-faceid-sd15"
@@ -29,8 +30,7 @@ class IPAdapterFaceIDOptions(ImagePromptOptions):
     without_face: Literal["refuse", "text"] = "refuse"
     """A subject in whose references no face is found is an error, or has the text alone."""
 
-    @property
-    def networks(self) -> tuple[str, ...]:
+    def networks(self, base: "BaseSpec | None") -> tuple[str, ...]:
         """The face network and the adapter."""
         return self.faces, ADAPTER
 

@@ -1,10 +1,13 @@
 """Options that methods share: of sampling, of training, of the attention loss; no torch here."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from customstudio.baselines.options import Count, Options, Rate, Weight
+
+if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
 
 Solver = Literal["dpm", "ddim"]
 Spacing = Literal["base", "leading", "linspace", "trailing"]
@@ -100,10 +103,14 @@ class RedrawingOptions(SamplingOptions):
     tiled_strength: Strength = 0.2
     """Share of the schedule that a tile is noised up to."""
 
-    @property
-    def networks(self) -> tuple[str, ...]:
+    def networks(self, base: "BaseSpec | None") -> tuple[str, ...]:
         """The face network, if faces are redrawn."""
         return (self.faces,) if self.face else ()
+
+    @property
+    def without_networks(self) -> str:
+        """Faces as they are."""
+        return "--set face=false"
 
     @property
     def steps_a_video(self) -> int:

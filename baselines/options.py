@@ -3,13 +3,17 @@
 import json
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
 from customstudio.errors import UserError, did_you_mean
 from customstudio.records import Record
 from customstudio.suites.schema import VideoSpec
+
+if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
 
 Count = Annotated[int, Field(ge=1)]
 Weight = Annotated[float, Field(ge=0)]
@@ -25,24 +29,28 @@ class Options(Record):
         return False
 
     @property
-    def needs_weights(self) -> tuple[str, ...]:
-        """Weights beside the base's: ids of the method's `WEIGHTS`."""
-        return ()
-
-    @property
     def most_subjects(self) -> int | None:
         """The most subjects that a pair may have; None: any number."""
         return None
 
     @property
-    def networks(self) -> tuple[str, ...]:
-        """Networks of the weights' manifest that it needs beside its base model."""
-        return ()
-
-    @property
     def second_base(self) -> str | None:
         """Another base model that takes up what the method makes on its own."""
         return None
+
+    @property
+    def needs_weights(self) -> tuple[str, ...]:
+        """Weights beside the base's: ids of the method's `WEIGHTS`."""
+        return ()
+
+    def networks(self, base: "BaseSpec | None") -> tuple[str, ...]:
+        """Networks of the weights' manifest that are needed beside the base model."""
+        return ()
+
+    @property
+    def without_networks(self) -> str:
+        """What to set to need none of them, in words; empty: they are always needed."""
+        return ""
 
     def native(self, video: VideoSpec, base: VideoSpec) -> VideoSpec:
         """What a base is asked for where a video is wanted: the same, unless a method says else.
@@ -51,6 +59,16 @@ class Options(Record):
             base: what the base was trained to make.
         """
         return video
+
+    def files(self, pair: str) -> dict[str, tuple[Path, ...]]:
+        """Option -> the files that it names for a pair; their SHA-256 are recorded."""
+        return {}
+
+    def problems(
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Sequence[str]
+    ) -> list[UserError]:
+        """What the base cannot do, and what is wrong with the files that options name."""
+        return []
 
 
 Some = TypeVar("Some", bound=Options)

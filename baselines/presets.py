@@ -62,6 +62,7 @@ ABLATIONS = {
     ),
     "disendiff_svd": (("alpha=0",), ("bind=false",), ("separate=false",), ("strengthen=false",)),
     "vcd": (("noise_gamma=0",), ("noise_gamma=0.1",), ("noise_gamma=0.2",), ("masked=false",)),
+    "videodreamer": (("data=separate",), ("data=mixed",), ("visual=false",), ("weak=0",)),
 }
-"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2), or
-without each part of its loss (DisenDiff)."""
+"""Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2;
+VideoDreamer: its ablation of the losses), or without each part of its loss (DisenDiff)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
@@ -42,6 +43,8 @@ class Task:
     pair: str
     subjects: tuple[TaskSubject, ...]
     video: VideoSpec
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    """Option of the method -> the files that it names for this pair."""
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -76,9 +79,16 @@ class Bases(Generic[Model]):
 
 
 def task_of(
-    suite: Suite, pair: str, video: VideoSpec, references: Mapping[str, tuple[Reference, ...]]
+    suite: Suite,
+    pair: str,
+    video: VideoSpec,
+    references: Mapping[str, tuple[Reference, ...]],
+    files: Mapping[str, tuple[Path, ...]] | None = None,
 ) -> Task:
     """The task of one pair.
+
+    Args:
+        files: those that the method's options name for it.
 
     Raises:
         UserError: a subject has no reference images.
@@ -94,4 +104,4 @@ def task_of(
     subjects = tuple(
         TaskSubject(name, suite.subjects[name].prompt_noun, references[name]) for name in names
     )
-    return Task(suite.name, pair, subjects, video)
+    return Task(suite.name, pair, subjects, video, files or {})

@@ -6,12 +6,13 @@ predicts velocity has it in the place of eps, as it was trained.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Bool, Float, Int, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -34,14 +35,23 @@ def denoising_errors(
         masks: only what is inside counts.
     """
     latents = model.encode_images(images, generator).repeat(1, 1, frames, 1, 1)
-    noising = model.noising_of(frames)
+    noisy, t, target = noised(model, latents, generator)
+    squares = (model.output(noisy, t, model.encode_text(prompts)) - target) ** 2
+    return squares.flatten(1).mean(1) if masks is None else mean_inside(squares, masks)
+
+
+Latents = Float[Tensor, "batch channels frames height width"]
+
+
+def noised(
+    model: VideoModel, latents: Latents, generator: torch.Generator
+) -> tuple[Latents, Int[Tensor, " batch"], Latents]:
+    """Latents noised up to a time of each, that time, and what the base should say of them."""
+    noising = model.noising_of(latents.shape[2])
     count = int(noising.config.num_train_timesteps)
     t = torch.randint(count, (len(latents),), generator=generator).to(model.device)
     noise = torch.randn(latents.shape, generator=generator).to(model.device)
-    noisy = noising.add_noise(latents, noise, t)
-    found = model.output(noisy, t, model.encode_text(prompts))
-    squares = (found - model.target(latents, noise, t)) ** 2
-    return squares.flatten(1).mean(1) if masks is None else mean_inside(squares, masks)
+    return noising.add_noise(latents, noise, t), t, model.target(latents, noise, t)
 
 
 def mean_inside(
@@ -58,8 +68,12 @@ def mean_inside(
     return (weights * squares.flatten(1)).sum(1) / weights.sum(1).clamp(min=1e-6)
 
 
+Rated = Mapping[float, Sequence[torch.nn.Parameter]]
+"""Learning rate -> the parameters that have it."""
+
+
 def train(
-    parameters: Sequence[torch.nn.Parameter],
+    rated: Rated,
     options: TrainingOptions,
     loss: Callable[[int], Tensor],
     on_step: Callable[[], None] = lambda: None,
@@ -69,9 +83,10 @@ def train(
     Raises:
         FloatingPointError: a loss is not finite.
     """
-    optimizer = torch.optim.AdamW(parameters, options.rate, weight_decay=options.weight_decay)
+    groups = [{"params": [*many], "lr": rate} for rate, many in rated.items()]
+    optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
     losses = []
-    with trainable(parameters):
+    with trainable([parameter for many in rated.values() for parameter in many]):
         for step in range(options.steps):
             value = loss(step)
             losses.append(float(value.detach()))
@@ -95,3 +110,25 @@ def trainable(parameters: Sequence[torch.nn.Parameter]) -> Iterator[None]:
         for parameter in parameters:
             parameter.requires_grad_(False)
             parameter.grad = None
+
+
+@contextmanager
+def recomputing(unet: torch.nn.Module) -> Iterator[None]:
+    """Compute the inside of the UNet's blocks again on the way back, and do not keep it meanwhile.
+
+    Chen et al., "Training deep nets with sublinear memory cost", arXiv:1604.06174; gradients stay
+    the same bit for bit. diffusers' own switch leaves out the transformer blocks, the largest here.
+    """
+    from diffusers.models.attention import BasicTransformerBlock
+    from diffusers.models.resnet import ResnetBlock2D
+    from torch.utils.checkpoint import checkpoint
+
+    blocks = [m for m in unet.modules() if isinstance(m, BasicTransformerBlock | ResnetBlock2D)]
+    for block in blocks:
+        again = partial(checkpoint, block.forward, use_reentrant=False, preserve_rng_state=False)
+        block.forward = again
+    try:
+        yield
+    finally:
+        for block in blocks:
+            del block.forward

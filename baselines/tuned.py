@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from customstudio.baselines.adapters import lora
+from customstudio.baselines.adapters import TEXT_TARGETS, lora
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bottlenecks import bottlenecks
 from customstudio.baselines.spectral import moved
@@ -29,6 +29,8 @@ class Tuned:
     """Learnable token -> its embedding."""
     lora: dict[str, Tensor] = field(default_factory=dict)
     """Parameters of low-rank adapters in the UNet, as peft names them."""
+    text_lora: dict[str, Tensor] = field(default_factory=dict)
+    """The same in the text encoder."""
     shifts: dict[str, Tensor] = field(default_factory=dict)
     """Name of a parameter of the UNet -> what is added to its singular values."""
     bottlenecks: dict[str, Tensor] = field(default_factory=dict)
@@ -38,8 +40,8 @@ class Tuned:
 
 
 PARTS = {
-    "unet": "weights", "token": "rows", "lora": "lora", "shift": "shifts",
-    "bottleneck": "bottlenecks", "image": "images",
+    "unet": "weights", "token": "rows", "lora": "lora", "text_lora": "text_lora",
+    "shift": "shifts", "bottleneck": "bottlenecks", "image": "images",
 }  # fmt: skip
 """What a tensor's name in a file begins with -> the field of `Tuned`."""
 
@@ -92,6 +94,9 @@ def applied(model: VideoModel, tuned: Tuned) -> Iterator[None]:
             stack.enter_context(lora(model.unet, values=tuned.lora))
         if tuned.bottlenecks:
             stack.enter_context(bottlenecks(model.unet, values=tuned.bottlenecks))
+        if tuned.text_lora:
+            encoder = model.text_encoder
+            stack.enter_context(lora(encoder, targets=TEXT_TARGETS, values=tuned.text_lora))
         yield
 
 

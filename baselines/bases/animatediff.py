@@ -57,6 +57,7 @@ def _spec(name: str, title: str, repository: str, source: str, version: int = 2)
         include=include(needed, _ADAPTER),
         others=(_motion(version),),
         loader="customstudio.baselines.bases.animatediff_model:load",
+        image_encoder="clip-vit-l14-openai",
     )
 
 

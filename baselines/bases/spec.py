@@ -60,6 +60,11 @@ class BaseSpec(Record):
     others: tuple[Repository, ...] = ()
     loader: str = "customstudio.baselines.bases.reading:load"
     """`module:attribute` of what loads it."""
+    image_encoder: str | None = None
+    """Network of the weights manifest whose features of images are as wide as this base's of text:
+    that which was trained with its text encoder."""
+    temporal_layers: bool = True
+    """Whether what works across frames has layers of its own."""
     embedded: bool = False
     """Its files come with the package; trained on the mini world."""
     folder: str | None = None

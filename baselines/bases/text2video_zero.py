@@ -27,5 +27,7 @@ SPECS = (
         size_from=SIZES,
         include=include(_FILES),
         loader="customstudio.baselines.bases.text2video_zero_model:load",
+        image_encoder="clip-vit-h14-laion2b",
+        temporal_layers=False,
     ),
 )

@@ -54,6 +54,15 @@ class Text2VideoZero(VideoModel):
 
     motion: Motion = Motion()
 
+    @contextmanager
+    def moved_by(self, motion: Motion) -> Iterator[None]:
+        """Let frames move otherwise for as long as this lasts."""
+        before, self.motion = self.motion, motion
+        try:
+            yield
+        finally:
+            self.motion = before
+
     def output(
         self, noisy: Latents, t: Int[Tensor, " batch"], text: Float[Tensor, "batch tokens dim"]
     ) -> Latents:

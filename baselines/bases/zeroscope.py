@@ -51,6 +51,7 @@ SPECS = (
         video=VideoSpec(frames=24, fps=8.0, width=576, height=320),
         files=_FILES,
         size_from=_SIZES,
+        image_encoder="clip-vit-h14-laion2b",
     ),
     BaseSpec(
         id="zeroscope-xl",
@@ -62,5 +63,6 @@ SPECS = (
         video=VideoSpec(frames=24, fps=8.0, width=1024, height=576),
         files=_FILES,
         size_from=_SIZES,
+        image_encoder="clip-vit-h14-laion2b",
     ),
 )

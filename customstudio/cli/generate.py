@@ -8,11 +8,14 @@ import typer
 
 from customstudio.cli import options
 from customstudio.errors import UserError
+from customstudio.records import digest
 
 if TYPE_CHECKING:
     from customstudio.generation.prepare import Request
     from customstudio.generation.runner import Outcome
 
+LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems take 255."""
 MethodArg = Annotated[str, typer.Argument(help="A method: see `customstudio methods list`.")]
 
 
@@ -175,11 +178,17 @@ def _print_outcome(outcome: "Outcome", out: Path) -> None:
 
 
 def default_out(request: "Request") -> Path:
-    """A folder for each variant, by its name, and each base but the usual one."""
+    """A folder for each variant, by its name, and each base but the usual one.
+
+    Options may hold texts and paths: too long a name for a folder ends in a digest of it.
+    """
     from customstudio.baselines.options import override, variant
 
     options = override(request.defaults, request.changes)
     name = variant(request.method, options, request.defaults)
     if request.base_id != replace(request, base=None).base_id:
         name = f"{name}@{request.base_id}"
-    return Path("videos") / request.suite.name / name.replace("/", "-")
+    name = name.replace("/", "-")
+    if len(name.encode()) > LONGEST_NAME:
+        name = f"{name[:40]}...{digest(name)[:16]}"
+    return Path("videos") / request.suite.name / name

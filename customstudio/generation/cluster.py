@@ -27,7 +27,7 @@ def run_on(
     cluster: RayCluster, prepared: Prepared, todo: Sequence[PairWork], progress: Progress
 ) -> Iterator[tuple[PairWork, PairOutcome]]:
     """Make pairs on a cluster, in whatever order they finish."""
-    device = cluster.device(prepared.request.device) if prepared.base else "cpu"
+    device = cluster.device(prepared.request.device) if prepared.parts.base else "cpu"
     threads = torch.get_num_threads()
     progress.start(steps_of(prepared, todo))
     shared = (prepared, device, threads)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from customstudio.errors import UserError
 from customstudio.files import replacing, sha256_file
+from customstudio.generation.parts import locate_networks
 from customstudio.generation.records import MaskSource
 from customstudio.records import digest
 from customstudio.suites.schema import Reference
-from customstudio.weights.networks import find
-from customstudio.weights.store import Located, Store
+from customstudio.weights.store import Located
 
 if TYPE_CHECKING:
     from customstudio.generation.segmenter import Segmenter
@@ -49,17 +49,8 @@ def locate_segmenter() -> Located:
     Raises:
         UserError: they are missing; says size, licence and command.
     """
-    store = Store()
-    (network,) = find(store.networks, [NETWORK])
-    absent = store.missing(network)
-    if absent:
-        places = [f"{store.path(network, file)} ({file.size})" for file in absent]
-        raise UserError(
-            f"the segmenter's weights are missing: {network.title}; licence: {network.licence}",
-            where="\n         ".join(places),
-            fix=f"customstudio weights fetch {NETWORK}, or masks of your own: --masks DIR",
-        )
-    return store.locate([NETWORK])[NETWORK]
+    instead = ", or masks of your own: --masks DIR"
+    return locate_networks([NETWORK], "the segmenter's weights", instead)[NETWORK]
 
 
 def source_of(masks: str, located: Located | None) -> MaskSource | None:

@@ -1,18 +1,11 @@
-"""What a generation lacks: packages, references, masks, base weights; found before it starts."""
+"""What a generation lacks beside networks: packages, references, masks; found before it starts."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
-from customstudio.baselines import catalog
-from customstudio.baselines.bases.spec import BaseSpec
-from customstudio.baselines.bases.store import BaseFolder, locate
-from customstudio.baselines.option_sets import UPSCALER
 from customstudio.baselines.options import Options
 from customstudio.errors import UserError, some
 from customstudio.suites.schema import Reference, Suite
-from customstudio.weights.networks import find
-from customstudio.weights.store import Located, Store
 
 EXTRA = ("diffusers", "peft", "transformers")
 """Packages of the extra `generation`."""
@@ -82,87 +75,3 @@ def too_many_subjects(suite: Suite, pairs: Sequence[str], options: Options) -> l
             "`customstudio methods show` for an option (videomaker: --set subjects=collage)",
         )
     ]
-
-
-def locate_weights(
-    method: str, options: Options, base: str, folder: Path | None
-) -> tuple[list[BaseFolder], list[UserError]]:
-    """The weights of the method itself, and what is missing of them.
-
-    Args:
-        folder: where they are; None: the default place.
-    """
-    specs = catalog.own_weights(method, options)
-    unlike = [s.id for s in specs if s.loader != catalog.base(base).loader]
-    if unlike:
-        own = catalog.card(method).base
-        return [], [
-            UserError(
-                f"{some(unlike)} cannot be put on {base}: its networks are others",
-                where=f"--base {base}",
-                fix=f"leave it out, or use a base like {own}",
-            )
-        ]
-    try:
-        return locate(specs, folder, f"weights of {method}"), []
-    except UserError as problem:
-        fix = f"{problem.fix}\n         or weights of your own: --method-dir DIR"
-        return [], [UserError(problem.what, where=problem.where, fix=fix)]
-
-
-def locate_networks(names: Sequence[str]) -> tuple[dict[str, Located], list[UserError]]:
-    """The networks of the weights' manifest that a method needs; and what is missing of them."""
-    store = Store()
-    networks = find(store.networks, names)
-    absent = [network for network in networks if store.missing(network)]
-    if absent:
-        lines = [
-            f"{store.path(network, file)} ({file.size}; licence: {network.licence})"
-            for network in absent
-            for file in store.missing(network)
-        ]
-        return {}, [
-            UserError(
-                f"the method's networks are missing: {', '.join(n.title for n in absent)}",
-                where="\n         ".join(lines),
-                fix=f"customstudio weights fetch {' '.join(network.id for network in absent)}",
-            )
-        ]
-    try:
-        return store.locate(names), []
-    except UserError as problem:
-        return {}, [problem]
-
-
-def locate_bases(
-    base: str, options: Options, given: tuple[Path | None, Path | None]
-) -> tuple[list[BaseFolder], list[UserError]]:
-    """The base and the second one, where the options name one; and what is missing of them.
-
-    Args:
-        given: folders of the base and the second one; None: the default place.
-    """
-    specs = [catalog.base(base)]
-    if options.second_base is not None:
-        specs.append(catalog.base(options.second_base))
-        if options.second_base == UPSCALER and specs[0].loader != specs[1].loader:
-            return [], [
-                UserError(
-                    f"{UPSCALER} cannot take what is fitted on {base}: its networks are others",
-                    where="--set high_resolution=true",
-                    fix="leave it out, or use a zeroscope base",
-                )
-            ]
-    if given == (None, None):
-        # In one call, so that one error lists them all.
-        groups: list[tuple[list[BaseSpec], Path | None]] = [(specs, None)]
-    else:
-        groups = [([spec], folder) for spec, folder in zip(specs, given, strict=False)]
-    found: list[BaseFolder] = []
-    problems = []
-    for group, folder in groups:
-        try:
-            found += locate(group, folder)
-        except UserError as problem:
-            problems.append(problem)
-    return found, problems

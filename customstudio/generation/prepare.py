@@ -1,10 +1,12 @@
 """What can be known before a network is loaded: settings, tasks, all that is missing."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from customstudio.baselines import catalog
+from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.options import Options, override, variant
 from customstudio.baselines.task import Task, task_of
@@ -14,13 +16,11 @@ from customstudio.files import sha256_file
 from customstudio.generation import masks
 from customstudio.generation.grid import PairWork, choose_pairs, work
 from customstudio.generation.missing import (
-    locate_bases,
-    locate_networks,
-    locate_weights,
     missing_packages,
     missing_references,
     too_many_subjects,
 )
+from customstudio.generation.parts import Given, Parts, find_parts
 from customstudio.generation.records import NetworkUse, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.references import find_references
@@ -84,13 +84,7 @@ class Prepared:
     settings: Settings
     tasks: dict[str, Task]
     left: list[PairWork]
-    base: BaseFolder | None
-    upscaler: BaseFolder | None
-    animator: BaseFolder | None
-    weights: tuple[BaseFolder, ...] = ()
-    """Of the method itself."""
-    networks: dict[str, Located] = field(default_factory=dict)
-    """Of the weights' manifest."""
+    parts: Parts
 
 
 def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
@@ -126,76 +120,69 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
             the folder that were made with other settings.
     """
     options, video, left = outline(request)
-    references = find_references(request.suite, request.references)
-    pairs = [entry.pair for entry in left if entry.todo]
-    needs_base = request.base_id != "none"
-    made = options.native(video, catalog.base(request.base_id).video) if needs_base else video
-    problems = missing_packages(request.method) if needs_base else []
-    needs_masks, located = options.needs_masks, None
-    if needs_masks and request.masks == masks.SEGMENT:
-        try:
-            located = masks.locate_segmenter()
-        except UserError as problem:
-            problems.append(problem)
-    elif needs_masks and request.masks != masks.SUITE:
-        references = masks.from_folder(references, Path(request.masks))
-    to_find = needs_masks and request.masks != masks.SEGMENT
-    problems += missing_references(request.suite, pairs, references, masks=to_find)
-    problems += too_many_subjects(request.suite, pairs, options)
-    folders: list[BaseFolder] = []
-    weights: list[BaseFolder] = []
-    if needs_base:
-        given = (request.base_folder, request.second_folder)
-        folders, absent = locate_bases(request.base_id, options, given)
-        problems += absent
-        weights, absent = locate_weights(
-            request.method, options, request.base_id, request.method_folder
-        )
-        problems += absent
-    networks, absent = locate_networks(options.networks)
+    suite, pairs = request.suite, [entry.pair for entry in left if entry.todo]
+    spec = catalog.base(request.base_id) if request.base_id != "none" else None
+    made = options.native(video, spec.video) if spec else video
+    problems = missing_packages(request.method) if spec else []
+    references, segmenter, absent = _references(request, options, pairs)
+    problems += absent
+    problems += too_many_subjects(suite, pairs, options)
+    problems += options.problems(spec, video, pairs)
+    given = Given(request.base_folder, request.second_folder, request.method_folder)
+    parts, absent = find_parts(request.method, request.base_id, options, given)
     problems += absent
     raise_all(problems)
-    if located is not None and segment:
-        subjects = dict.fromkeys(s for pair in pairs for s in request.suite.pairs[pair].subjects)
-        references = masks.segmented(references, [*subjects], located, resolve(request.device))
-    base = folders[0] if folders else None
-    upscaler, animator = _second(folders)
-    tasks = {pair: task_of(request.suite, pair, video, references) for pair in pairs}
+    if segmenter is not None and segment:
+        subjects = dict.fromkeys(s for pair in pairs for s in suite.pairs[pair].subjects)
+        references = masks.segmented(references, [*subjects], segmenter, resolve(request.device))
+    tasks = {p: task_of(suite, p, video, references, options.files(p)) for p in pairs}
     settings = Settings(
         name=variant(request.method, options, request.defaults),
         method=request.method,
         options=options.model_dump(),
-        suite=request.suite.name,
-        suite_version=request.suite.version,
-        suite_digest=request.suite.digest,
-        prompt_set=request.suite.prompt_set,
+        suite=suite.name,
+        suite_version=suite.version,
+        suite_digest=suite.digest,
+        prompt_set=suite.prompt_set,
         video=video,
-        base=base.provenance() if base else None,
-        upscaler=upscaler.provenance() if upscaler else None,
-        animator=animator.provenance() if animator else None,
+        base=_provenance(parts.base),
+        upscaler=_provenance(parts.upscaler),
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
-        masks=masks.source_of(request.masks, located) if needs_masks else None,
+        masks=masks.source_of(request.masks, segmenter) if options.needs_masks else None,
         native=made if made != video else None,
-        weights=tuple(folder.provenance() for folder in weights),
-        networks=NetworkUse.of(networks) or None,
+        animator=_provenance(parts.animator),
+        weights=tuple(folder.provenance() for folder in parts.weights),
+        networks=NetworkUse.of(parts.networks) or None,
     )
-    left = work(request.out, request.suite, [entry.pair for entry in left], settings)
-    return Prepared(
-        request, options, settings, tasks, left, base, upscaler, animator, tuple(weights), networks
-    )
+    left = work(request.out, suite, [entry.pair for entry in left], settings)
+    return Prepared(request, options, settings, tasks, left, parts)
 
 
-def _second(folders: list[BaseFolder]) -> tuple[BaseFolder | None, BaseFolder | None]:
-    """The second base, as an upscaler or as what makes videos of pictures."""
-    if len(folders) < 2:
-        return None, None
-    second = folders[1]
-    return (None, second) if second.spec.takes == "picture" else (second, None)
+def _references(
+    request: Request, options: Options, pairs: Sequence[str]
+) -> tuple[masks.References, Located | None, list[UserError]]:
+    """References with the masks that are there, what is to segment the rest, what is missing."""
+    references: masks.References = find_references(request.suite, request.references)
+    segmenter, problems = None, []
+    if options.needs_masks and request.masks == masks.SEGMENT:
+        try:
+            segmenter = masks.locate_segmenter()
+        except UserError as problem:
+            problems.append(problem)
+    elif options.needs_masks and request.masks != masks.SUITE:
+        references = masks.from_folder(references, Path(request.masks))
+    to_find = options.needs_masks and request.masks != masks.SEGMENT
+    problems += missing_references(request.suite, pairs, references, masks=to_find)
+    return references, segmenter, problems
+
+
+def _provenance(folder: BaseFolder | None) -> Provenance | None:
+    return folder.provenance() if folder else None
 
 
 def pair_record(task: Task) -> PairRecord:
-    """The digests of a pair's references and masks."""
+    """The digests of a pair's references and masks, and of the files that options name for it."""
     references: dict[str, dict[str, str]] = {}
     for subject in task.subjects:
         files = references.setdefault(subject.id, {})
@@ -203,4 +190,6 @@ def pair_record(task: Task) -> PairRecord:
             files[reference.path.name] = sha256_file(reference.path)
             if reference.mask is not None:
                 files[f"mask:{reference.mask.name}"] = sha256_file(reference.mask)
+    for option, paths in task.files.items():
+        references[f"option:{option}"] = {path.name: sha256_file(path) for path in paths}
     return PairRecord(pair=task.pair, references=references)

@@ -95,7 +95,8 @@ class PairRecord(Record):
     schema_version: Literal[1] = 1
     pair: str
     references: dict[str, dict[str, str]]
-    """Subject -> file name (`mask:` before that of a mask) -> SHA-256, in hex."""
+    """Subject -> file name (`mask:` before that of a mask) -> SHA-256, in hex; after the subjects,
+    `option:NAME` for the files that an option of the method names."""
 
 
 class Failure(Record):

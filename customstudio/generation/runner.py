@@ -90,7 +90,7 @@ def run(prepared: Prepared, progress: Progress, cluster: "RayCluster | None" = N
 def _run_here(
     prepared: Prepared, todo: list[PairWork], progress: Progress
 ) -> Iterator[tuple[PairWork, PairOutcome]]:
-    device = resolve(prepared.request.device) if prepared.base else "cpu"
+    device = resolve(prepared.request.device) if prepared.parts.base else "cpu"
     bases = load_bases(prepared, device)
     progress.start(steps_of(prepared, todo))
     for work in todo:
@@ -170,16 +170,16 @@ def _fitted(path: Path, notes: dict[str, str]) -> Tuned | None:
 
 def load_bases(prepared: Prepared, device: str) -> Bases[Loaded] | None:
     """The networks; None where the method needs none."""
-    if prepared.base is None:
+    parts, autocast = prepared.parts, prepared.request.arithmetic == "bfloat16"
+    if parts.base is None:
         return None
-    autocast = prepared.request.arithmetic == "bfloat16"
-    upscaler, animator = prepared.upscaler, prepared.animator
+    up, animator = parts.upscaler, parts.animator
     return Bases(
-        main=load_base(prepared.base, device, autocast=autocast),
-        upscaler=load_base(upscaler, device, autocast=autocast) if upscaler else None,
-        weights={found.spec.id: found for found in prepared.weights},
+        main=load_base(parts.base, device, autocast=autocast),
+        upscaler=load_base(up, device, autocast=autocast) if up else None,
         animator=load_animator(animator, device, autocast=autocast) if animator else None,
-        networks=prepared.networks,
+        weights={found.spec.id: found for found in parts.weights},
+        networks=parts.networks,
     )
 
 

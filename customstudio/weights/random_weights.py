@@ -144,18 +144,15 @@ def _segmenter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
 
 
 def _image_encoder(network: Network, folder: Path, seed: int) -> Iterator[Path]:
-    import torch
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+    from customstudio.baselines.image_encoder import without_values
 
-    config = CLIPVisionConfig(  # as h94/IP-Adapter's own config.json has it
-        hidden_size=1280, intermediate_size=5120, num_hidden_layers=32, num_attention_heads=16,
-        patch_size=14, projection_dim=1024, hidden_act="gelu",
-    )  # fmt: skip
-    with torch.device("meta"):
-        model = CLIPVisionModelWithProjection(config)
-    write_text(folder / "config.json", config.to_json_string())
-    yield folder / "config.json"
-    yield _save_safetensors(random_state(model, seed), folder / "model.safetensors", seed)
+    model = without_values(network.architecture)
+    for file in network.files:
+        if file.name == "config.json":
+            write_text(folder / file.name, model.config.to_json_string())
+            yield folder / file.name
+        else:
+            yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
 
 
 def _image_adapter(network: Network, folder: Path, seed: int) -> Iterator[Path]:

@@ -4,6 +4,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -48,18 +49,27 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     return drawn_task(tmp_path_factory.mktemp("pair"))
 
 
+def off(ours: Any, theirs: Any) -> float:
+    """How far bytes are from float frames of 0 to 1, in levels, beyond what rounding takes.
+
+    Other arithmetic moves a value by some 4e-5 of the range: rounded too, it may land on the next
+    byte where it lies at an edge, so that equal bytes would be luck, and unequal ones no fault.
+    """
+    return float(np.abs(ours - 255 * np.asarray(theirs, np.float64)).max()) - 0.5
+
+
 def names_that_train(model: VideoModel, monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """The names of all parameters that require gradients in any step of the fits from here on."""
     needs: set[str] = set()
 
-    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
+    def watch(rated: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
         def spy(step: int) -> torch.Tensor:
             for part in (model.unet, model.text_encoder, model.vae):
                 needs.update(name for name, p in part.named_parameters() if p.requires_grad)
             value: torch.Tensor = loss(step)
             return value
 
-        return train(parameters, options, spy, on_step)
+        return train(rated, options, spy, on_step)
 
     monkeypatch.setattr(fitting, "train", watch)
     return needs

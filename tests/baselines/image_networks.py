@@ -43,6 +43,26 @@ def write_encoder(folder: Path) -> None:
     (folder / RANDOM_MARK).write_text("random\n")
 
 
+def tiny_clip(folder: Path, projection: int = 16) -> Path:
+    """A whole CLIP with random values, saved as transformers saves one; marked as random."""
+    from transformers import CLIPConfig, CLIPModel
+
+    small = {
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "projection_dim": projection,
+    }  # fmt: skip
+    config = CLIPConfig(
+        projection_dim=projection,
+        text_config={**small, "vocab_size": 50, "bos_token_id": 1, "eos_token_id": 2},
+        vision_config={**small, "image_size": 32, "patch_size": 8},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        CLIPModel(config).save_pretrained(folder)
+    (folder / RANDOM_MARK).write_text("Random values: what it sees means nothing.\n")
+    return folder
+
+
 def located(root: Path, *names: str) -> dict[str, Located]:
     """Networks of such a folder."""
     return Store(root).locate(names)

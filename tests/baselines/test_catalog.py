@@ -11,9 +11,10 @@ from customstudio.errors import UserError
 SHARED = {
     "adapters", "animated", "attention", "bottlenecks", "calibration", "card", "catalog", "collage",
     "examples", "face_prompts", "face_tracks", "fitting", "image_adapters", "image_encoder",
-    "image_prompts", "option_sets", "options", "parameters", "plugins", "presets", "prior",
-    "reconstruction", "redrawing", "reference_frame", "sampling", "seeds", "spectral", "task",
-    "tokens", "train_videomaker", "training", "trial", "tuned", "videomaker_weights",
+    "image_prompts", "mixing", "motion", "option_sets", "options", "parameters", "plugins",
+    "presets", "prior", "reconstruction", "redrawing", "reference_frame", "sampling", "seeds",
+    "spectral", "task", "tokens", "train_videomaker", "training", "trial", "tuned",
+    "videomaker_weights", "visual",
 }  # fmt: skip
 
 

@@ -323,7 +323,7 @@ def test_both_bases_are_looked_for_and_recorded(
         base_folder=tmp_path / "main", second_folder=tmp_path / "svd", device="cpu",
     )  # fmt: skip
     prepared, progress = prepare(request), Silent()
-    assert prepared.upscaler is None
+    assert prepared.parts.upscaler is None
     outcome = runner.run(prepared, progress)
     assert not outcome.failures
     assert outcome.made == len(suite.jobs) == 2

@@ -82,9 +82,10 @@ def test_it_trains_what_its_card_says(
     """First the rows alone, at one rate; then the adapters alone, at the other."""
     stages = []
 
-    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
-        stages.append(([tuple(p.shape) for p in parameters], options.steps, options.rate))
-        return train(parameters, options, loss, on_step)
+    def watch(rated: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
+        ((rate, parameters),) = rated.items()
+        stages.append(([tuple(p.shape) for p in parameters], options.steps, rate))
+        return train(rated, options, loss, on_step)
 
     monkeypatch.setattr(fitting, "train", watch)
     options = override(quick(dreamvideo.DEFAULTS), ["steps=3"])

@@ -40,7 +40,7 @@ def test_a_fit_trains_what_its_card_says(
     module, options = catalog.method(name), fast(name)
     before, seen = state(model), {}
 
-    def watch(parameters: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
+    def watch(rated: Any, options: Any, loss: Any, on_step: Any) -> list[float]:
         from customstudio.baselines.training import train
 
         def spy(step: int) -> torch.Tensor:
@@ -49,7 +49,7 @@ def test_a_fit_trains_what_its_card_says(
             value: torch.Tensor = loss(step)
             return value
 
-        return train(parameters, options, spy, on_step)
+        return train(rated, options, spy, on_step)
 
     monkeypatch.setattr(fitting, "train", watch)
     tuned = module.fit(Bases(model), task, options, nothing)

@@ -171,8 +171,8 @@ def test_the_stages_follow_sampling(
     assert np.array_equal(both, tiles)
     assert not vcd.DEFAULTS.face
     assert not vcd.DEFAULTS.tiled
-    assert vcd.DEFAULTS.networks == ()
-    assert override(vcd.DEFAULTS, ["face=true"]).networks == ("insightface-buffalo-l",)
+    assert vcd.DEFAULTS.networks(None) == ()
+    assert override(vcd.DEFAULTS, ["face=true"]).networks(None) == ("insightface-buffalo-l",)
 
 
 def vcd_prompt(prompt: str) -> str:

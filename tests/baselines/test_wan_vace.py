@@ -30,6 +30,7 @@ from customstudio.media.masks import load_mask
 from customstudio.media.video import read_video
 from customstudio.suites.load import load_suite
 from customstudio.suites.schema import VideoSpec
+from tests.baselines.conftest import off
 from tests.generation.test_generate import Silent
 
 QUICK = ("sampling_steps=2",)
@@ -91,7 +92,7 @@ def test_it_is_the_pipeline(model: WanVace, task: Task) -> None:
             height=64, width=64, num_frames=5, num_inference_steps=2, guidance_scale=5.0,
             latents=noise[None], output_type="np",
         ).frames[0]  # fmt: skip
-        assert np.array_equal(video, np.round(theirs[::2] * 255).astype(np.uint8))
+        assert off(video, theirs[::2]) <= 0.01
 
 
 def test_references_are_encoded_in_the_order_of_the_pair(

@@ -13,6 +13,7 @@ from customstudio.baselines import untuned
 from customstudio.cli.main import app
 from customstudio.errors import UserError
 from customstudio.generation import runner
+from customstudio.generation.parts import Parts
 from customstudio.generation.plan import make_plan
 from customstudio.generation.prepare import Request, outline, prepare
 from customstudio.generation.records import Settings, Sidecar
@@ -239,7 +240,9 @@ def test_another_base_is_looked_for(suite: Suite, tmp_path: Path) -> None:
         prepare(Request(suite, "untuned", tmp_path, base="zeroscope"))
     with pytest.raises(UserError, match="svd-xt makes videos of a picture"):
         prepare(Request(suite, "untuned", tmp_path, base="svd-xt"))
-    assert prepare(Request(suite, "static_reference", tmp_path, base="zeroscope-xl")).base is None
+    assert (
+        prepare(Request(suite, "static_reference", tmp_path, base="zeroscope-xl")).parts == Parts()
+    )
 
 
 def test_missing_packages_are_said(
@@ -249,7 +252,7 @@ def test_missing_packages_are_said(
     with pytest.raises(UserError) as caught:
         prepare(Request(suite, "untuned", tmp_path))
     assert "packages are missing: no_such_package" in str(caught.value)
-    assert prepare(Request(suite, "static_reference", tmp_path)).base is None
+    assert prepare(Request(suite, "static_reference", tmp_path)).parts == Parts()
 
 
 def test_a_plan_counts(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from customstudio.baselines.catalog import BASES, METHODS, base, defaults
 from customstudio.metrics import catalog
 from customstudio.weights.networks import EMBEDDED, manifest
 from customstudio.weights.store import Store
@@ -43,6 +44,19 @@ def test_sizes_said_to_be_the_architectures_are(name: str) -> None:
     model = (dino if network.kind == "dino" else clip).build(network.architecture)
     total = sum(4 * value.numel() for value in model.state_dict().values()) / 1e6
     assert network.files[0].megabytes == pytest.approx(total, abs=0.06)
+
+
+@pytest.mark.parametrize("network", [n for n in REAL if n.kind == "image_encoder"])
+def test_sizes_of_image_encoders_are_those_of_their_files(network) -> None:
+    """Of the whole CLIP, or of its image half alone, as the name of the architecture says."""
+    from customstudio.baselines.image_encoder import without_values
+
+    values = without_values(network.architecture).state_dict().values()
+    total = sum(4 * value.numel() for value in values) / 1e6
+    assert network.files[0].megabytes == pytest.approx(total, abs=0.06)
+    specs, methods = map(base, BASES), map(defaults, METHODS)
+    users = {spec.image_encoder for spec in specs} | {n for m in methods for n in m.networks(None)}
+    assert network.id in users
 
 
 @pytest.mark.parametrize("network", [n for n in OFFICIAL if n.files[0].torchvision])

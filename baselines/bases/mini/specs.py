@@ -57,7 +57,7 @@ _ANIMATEDIFF = (
 
 def _spec(
     name: str, title: str, twin_of: tuple[str, ...], files: tuple[BaseFile, ...], loader: str,
-    folder: str | None = None,
+    folder: str | None = None, *, temporal_layers: bool = True,
 ) -> BaseSpec:  # fmt: skip
     return BaseSpec(
         id=name,
@@ -74,6 +74,7 @@ def _spec(
         embedded=True,
         folder=folder,
         twin_of=twin_of,
+        temporal_layers=temporal_layers,
     )
 
 
@@ -91,6 +92,6 @@ SPECS = (
     _spec(
         "mini-text2video-zero", "the mini world's Text2Video-Zero", ("text2video-zero",),
         _STABLE_DIFFUSION, "customstudio.baselines.bases.text2video_zero_model:load",
-        "mini-stable-diffusion",
+        "mini-stable-diffusion", temporal_layers=False,
     ),
 )  # fmt: skip
