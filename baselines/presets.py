@@ -8,7 +8,7 @@ options; a method keeps its name, since its base model is recorded beside it.
 
 from typing import Any
 
-_SAMPLING: dict[str, Any] = {"sampling_steps": 20, "guidance": 4.0}
+_SAMPLING: dict[str, Any] = {"sampling_steps": 8, "guidance": 4.0}
 _FIT: dict[str, Any] = {
     **_SAMPLING,
     "steps": 150,

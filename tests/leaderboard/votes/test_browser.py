@@ -16,15 +16,11 @@ import pytest
 
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.study import QUESTIONS, Folder
-from tests.report.browser import find_chromium
+from tests.report.browser import PLAYING, find_chromium
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 120_000
 """Milliseconds: the machine may be busy."""
-PLAYING = """() => {
-    const videos = [...document.querySelectorAll('.st-key-clips video')];
-    return videos.length > 0 && videos.every((video) => video.currentTime > 0);
-}"""
 
 
 @contextmanager
