@@ -8,11 +8,11 @@ recorded options; a method keeps its name, since its base model is recorded besi
 
 from typing import Any
 
-_SAMPLING: dict[str, Any] = {"sampling_steps": 20, "guidance": 4.0}
+_SAMPLING: dict[str, Any] = {"sampling_steps": 8, "guidance": 4.0}
 _FIT: dict[str, Any] = {
     **_SAMPLING,
-    "steps": 150,
-    "class_images": 24,
+    "steps": 120,
+    "class_images": 16,
     "class_images_by": "class",
 }
 _STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
@@ -26,12 +26,12 @@ _STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "mini-zeroscope": {
         "untuned": _SAMPLING,
-        "customvideo": {**_FIT, "rate": 1e-3, "levels": (2,)},
-        "custom_diffusion": {**_FIT, "rate": 1e-3},
-        "dreambooth": {**_FIT, "rate": 1e-3},
-        "lora": {**_FIT, "rate": 1e-3},
-        "textual_inversion": {**_FIT, "rate": 1e-2, "steps": 300},
-        "customcrafter": {**_FIT, "rate": 1e-3, "early_steps": 2},
+        "customvideo": {**_FIT, "rate": 8e-4, "levels": (2,)},
+        "custom_diffusion": {**_FIT, "rate": 8e-4},
+        "dreambooth": {**_FIT, "rate": 2e-3},
+        "lora": {**_FIT, "rate": 2e-3},
+        "textual_inversion": {**_FIT, "rate": 1e-2},
+        "customcrafter": {**_FIT, "rate": 2e-3, "early_steps": 2},
         "svdiff": {**_FIT, "rate": 1e-2},
         "dreamvideo": {
             **_FIT,

@@ -1,10 +1,26 @@
 """The making of the mini base models: where they start, what they are told, what they never see."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from customstudio.baselines.bases.mini import data, linear_start, train_vae, train_zeroscope, words
+from customstudio.baselines import catalog
+from customstudio.baselines.bases.loading import load_base
+from customstudio.baselines.bases.mini import (
+    check,
+    data,
+    denoiser,
+    linear_start,
+    train_motion,
+    train_vae,
+    train_zeroscope,
+    words,
+)
+from customstudio.baselines.bases.mini.ahead import Ahead
+from customstudio.baselines.bases.store import locate
 from customstudio.baselines.bases.tiny import SCHEDULE
 from customstudio.mini.captions import CLASSES
 from customstudio.mini.places import PLACES
@@ -36,7 +52,7 @@ def pictures() -> Pictures:
 
 
 @pytest.fixture(scope="module")
-def network() -> train_zeroscope.Denoiser:
+def network() -> denoiser.Denoiser:
     torch.manual_seed(0)
     return denoiser.untrained().eval()
 
@@ -66,16 +82,16 @@ def test_the_vae_starts_where_it_nearly_sees(pictures: Pictures) -> None:
     assert float(torch.corrcoef(torch.stack([expected, got]))[0, 1]) > 0.98
 
 
-def test_time_is_left_out_and_comes_back(network: train_zeroscope.Denoiser) -> None:
+def test_time_is_left_out_and_comes_back(network: denoiser.Denoiser) -> None:
     noisy, t = torch.randn(1, 12, 3, 16, 16), torch.tensor([500])
-    text = torch.randn(1, 7, train_zeroscope.TEXT_WIDTH)
+    text = torch.randn(1, 7, denoiser.TEXT_WIDTH)
 
     def predict(latents: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
             found: torch.Tensor = network.unet(latents, t, text, return_dict=False)[0]
         return found
 
-    with train_zeroscope.single_frames(network.unet):
+    with denoiser.single_frames(network.unet):
         together = predict(noisy)
         alone = torch.cat([predict(noisy[:, :, n : n + 1]) for n in range(3)], 2)
     assert torch.allclose(together, alone, atol=1e-5)
@@ -107,23 +123,24 @@ def test_latents_are_whitened_where_nothing_is_lost(pictures: Pictures) -> None:
 
 
 def test_the_loss_is_of_the_velocity(
-    network: train_zeroscope.Denoiser, monkeypatch: pytest.MonkeyPatch
+    network: denoiser.Denoiser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     betas = np.linspace(SCHEDULE["beta_start"] ** 0.5, SCHEDULE["beta_end"] ** 0.5, 1000) ** 2
     clean = torch.randn(3, 12, 1, 16, 16)
     monkeypatch.setattr(network, "weight", torch.arange(12.0))
     torch.manual_seed(5)
     with torch.no_grad():
-        got = float(network.loss(clean, ["", "a cat", "a red dog in the snow"]))
+        ids = network.ids(["", "a cat", "a red dog in the snow"])
+        got = float(network.loss(clean, ids))
         # Again, by hand: the same numbers drawn in the same order.
         torch.manual_seed(5)
         t, noise = network.times(3), torch.randn_like(clean)
         a = np.cumprod(1 - betas)[t.numpy()].reshape(3, 1, 1, 1, 1)
         x, eps = clean.numpy().astype(np.float64), noise.numpy().astype(np.float64)
         noisy = torch.from_numpy(a**0.5 * x + (1 - a) ** 0.5 * eps).float()
-        ids = [network.tokenizer(text, padding="max_length", max_length=words.LENGTH).input_ids
-               for text in ("", "a cat", "a red dog in the snow")]  # fmt: skip
-        text = network.text_encoder(torch.tensor(ids)).last_hidden_state
+        rows = [network.tokenizer(text, padding="max_length", max_length=words.LENGTH).input_ids
+                for text in ("", "a cat", "a red dog in the snow")]  # fmt: skip
+        text = network.text_encoder(torch.tensor(rows)).last_hidden_state
         found = network.unet(noisy, t, encoder_hidden_states=text).sample.numpy()
     errors = (found - (a**0.5 * eps - (1 - a) ** 0.5 * x)) ** 2
     expected = np.mean(errors * np.arange(12.0).reshape(1, 12, 1, 1, 1))
@@ -172,3 +189,73 @@ def test_nothing_held_out_is_trained_on(pictures: Pictures) -> None:
     placed = [c for c in told if c.place is not None]
     assert placed
     assert not any(words.held_out(c.classes, c.action, c.place or 0) for c in placed)
+
+
+def test_batches_do_not_hang_on_how_they_are_made() -> None:
+    def make(step: int) -> torch.Tensor:
+        return torch.from_numpy(np.random.default_rng(step).random(3))
+
+    alone, beside = Ahead(make, 6, 0), Ahead(make, 6, 2)
+    for step in range(2, 6):  # a training that is taken up again
+        expected = make(step)
+        assert torch.equal(alone(step), expected)
+        assert torch.equal(beside(step), expected)
+    with pytest.raises(StopIteration):
+        beside(6)
+
+
+def test_motion_starts_from_stills() -> None:
+    """Zeroscope's layers within a frame are Stable Diffusion's; motion modules change nothing."""
+    torch.manual_seed(0)
+    whole = denoiser.untrained().eval()
+    still = train_motion.stable_diffusion(whole.unet).eval()
+    network = train_motion.begin(still, whole.text_encoder).eval()
+    noisy, t = torch.randn(2, 12, 3, 16, 16), torch.tensor([10, 800])
+    text = torch.randn(2, 5, denoiser.TEXT_WIDTH)
+    with torch.no_grad(), denoiser.single_frames(whole.unet):
+        expected = whole.predict(noisy, t, text)
+        assert torch.equal(still(noisy[:, :, 0], t, text).sample,
+                           whole.predict(noisy[:, :, :1], t, text)[:, :, 0])  # fmt: skip
+        assert torch.allclose(network.predict(noisy, t, text), expected, atol=1e-5)
+    learns = [name for name, p in network.named_parameters() if p.requires_grad]
+    assert learns
+    assert all("motion_modules" in name for name in learns)
+    assert len(learns) == sum("motion_modules" in name for name, _ in network.named_parameters())
+    linear = np.cumprod(1 - np.linspace(SCHEDULE["beta_start"], SCHEDULE["beta_end"], 1000))
+    assert np.allclose(network.noising.alphas_cumprod.numpy(), linear, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mini-zeroscope", "mini-animatediff", "mini-text2video-zero"])
+def test_the_shipped_bases_are_what_the_table_says(name: str) -> None:
+    model = load_base(locate([catalog.base(name)])[0])
+    assert model.provenance.status == "embedded"
+    assert sum(f.megabytes or 0 for f in catalog.base(name).files) < 15
+    assert model.latent_shape(8, 64, 64) == (12, 8, 16, 16)
+
+
+def test_one_stable_diffusion_is_the_zeroscope() -> None:
+    zeroscope, still = (
+        load_base(locate([catalog.base(name)])[0]).unet.state_dict()
+        for name in ("mini-zeroscope", "mini-text2video-zero")
+    )
+    assert len(still) > 200
+    assert all(torch.equal(value, zeroscope[name]) for name, value in still.items())
+
+
+def test_the_shipped_base_draws_what_it_is_asked_for() -> None:
+    """Stills of 30 of the held-out prompts; `mini.check` has all of them as videos."""
+    model = load_base(locate([catalog.base("mini-zeroscope")])[0])
+    pictures = check.made(model, words.HELD_OUT[:30], frames=1, steps=8)
+    found = check.recognised(check.judge(), pictures).by_word
+    assert found["place"] >= 0.9
+    assert found["class"] >= 0.7
+    assert found["action"] >= 0.7
+
+
+def test_a_changed_base_is_not_the_shipped_one(tmp_path: Path) -> None:
+    found = locate([catalog.base("mini-text2video-zero")])[0]
+    shutil.copytree(found.folder, tmp_path / "copy")
+    weights = tmp_path / "copy" / "unet" / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-2] + b"\0\1")
+    model = load_base(locate([catalog.base("mini-text2video-zero")], tmp_path / "copy")[0])
+    assert model.provenance.status == "unrecorded"

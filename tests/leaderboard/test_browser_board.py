@@ -34,6 +34,7 @@ from customstudio.submissions.rules import Rules  # noqa: E402
 from customstudio.submissions.schema import MANIFEST, SUBMISSION  # noqa: E402
 from customstudio.submissions.taken import take  # noqa: E402
 from tests.leaderboard import world  # noqa: E402
+from tests.report.browser import PLAYING  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
@@ -275,6 +276,7 @@ def test_a_rater_votes_on_the_board(tab: Tab, tmp_path: Path) -> None:
             page.locator(".st-key-asked").get_by_text(question).wait_for()
             page.locator(".st-key-answers button:not([disabled])").first.wait_for()
             page.wait_for_selector(READY)
+            page.wait_for_function(PLAYING)
             assert "Blending" not in page.locator("body").inner_text()
             page.get_by_role("button", name="A, left").click()
     page.get_by_text("Thank you").wait_for()

@@ -15,6 +15,13 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-
          "--remote-debugging-pipe", "--hide-scrollbars")  # fmt: skip
 
 
+PLAYING = """() => {
+    const videos = [...document.querySelectorAll('.st-key-clips video')];
+    return videos.length > 0 && videos.every((video) => video.currentTime > 0);
+}"""
+"""Of a rater's page: whether the clips have begun; the browser reports one taken away earlier."""
+
+
 def find_chromium() -> str | None:
     """The browser's binary, where there is one."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

@@ -29,7 +29,7 @@ from customstudio.baselines.bases.mini.denoiser import (
 from customstudio.baselines.bases.mini.train_zeroscope import Batch, captions, importance, train
 from customstudio.mini.training_data import default_cache
 
-STEPS, VIDEOS, DRAWN = 1000, 32, 9000
+STEPS, VIDEOS, DRAWN = 450, 32, 9000
 """Steps, videos a step, different videos."""
 HEADS, LONGEST = 2, 32
 """Attention heads of a motion module, and the most frames."""

@@ -40,9 +40,9 @@ from customstudio.mini.training_data import default_cache, pictures
 
 RATE, SUBJECTS = 2e-3, 3.0
 """The rate; how much more an error on a subject of a picture counts."""
-PICTURE_STEPS, PICTURES = 4000, 256
+PICTURE_STEPS, PICTURES = 1750, 384
 """Steps of the first part, pictures a step."""
-VIDEO_STEPS, VIDEOS, STILL_EVERY = 1200, 32, 4
+VIDEO_STEPS, VIDEOS, STILL_EVERY = 700, 32, 4
 """Steps of the second part, videos a step, and which steps are of pictures."""
 DRAWN = 9000
 """Different videos."""

@@ -16,7 +16,7 @@ import pytest
 
 from customstudio.leaderboard.votes.casting import Booth
 from customstudio.leaderboard.votes.study import QUESTIONS, Folder
-from tests.report.browser import find_chromium
+from tests.report.browser import PLAYING, find_chromium
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 120_000
@@ -70,7 +70,8 @@ def press(page: Any, question: str, number: int, key: str) -> None:
     """Answer a question of a comparison by its key, as soon as the buttons are awake.
 
     On a busy machine a key can fall between two of Streamlit's runs, and is pressed again, as a
-    rater would; an answer that was taken in twice would show in the votes.
+    rater would; an answer that was taken in twice would show in the votes. The videos play first:
+    the browser itself reports one that is taken away before it has begun.
     """
     from playwright.sync_api import TimeoutError as TooLong
 
@@ -79,6 +80,7 @@ def press(page: Any, question: str, number: int, key: str) -> None:
     asked.wait_for()
     page.locator(".st-key-answers button:not([disabled])").first.wait_for()
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')
+    page.wait_for_function(PLAYING)
     page.keyboard.press(key)
     try:
         asked.wait_for(state="hidden", timeout=PATIENCE / 3)
@@ -99,12 +101,13 @@ def test_a_rater_votes_by_keyboard(study: Folder, page: Any) -> None:
         page.get_by_role("button", name="Begin").wait_for()
         page.keyboard.press("Enter")
         page.locator(".st-key-clips video").wait_for()
-        page.wait_for_function("document.querySelector('video').currentTime > 0")
+        page.wait_for_function(PLAYING)
         assert page.evaluate("document.querySelector('video').muted")
         for number, pressed in keys.items():
             for question, key in zip(QUESTIONS.values(), pressed, strict=True):
                 press(page, question, number, key)
         page.get_by_text("Comparison 3 of").wait_for()
+        page.wait_for_function(PLAYING)
         text = page.locator("body").inner_text()
         html = page.content()
         # Nothing gets away: what is asked for is ours.
