@@ -23,24 +23,38 @@ _STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
     )
 }  # fmt: skip
 
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "mini-zeroscope": {
-        "untuned": _SAMPLING,
-        "customvideo": {**_FIT, "rate": 8e-4, "levels": (2,)},
-        "custom_diffusion": {**_FIT, "rate": 8e-4},
-        "dreambooth": {**_FIT, "rate": 2e-3},
-        "lora": {**_FIT, "rate": 2e-3},
-        "textual_inversion": {**_FIT, "rate": 1e-2},
-        "customcrafter": {**_FIT, "rate": 2e-3, "early_steps": 2},
-        "svdiff": {**_FIT, "rate": 1e-2},
-        "dreamvideo": {
-            **_FIT,
-            "rate": 1e-2,
-            "steps": 300,
-            "adapter_rate": 1e-3,
-            "adapter_steps": 150,
-        },
+_MINI: dict[str, dict[str, Any]] = {
+    "untuned": _SAMPLING,
+    "customvideo": {**_FIT, "rate": 8e-4, "levels": (2,)},
+    "custom_diffusion": {**_FIT, "rate": 8e-4},
+    "dreambooth": {**_FIT, "rate": 2e-3},
+    "lora": {**_FIT, "rate": 2e-3},
+    "textual_inversion": {**_FIT, "rate": 1e-2},
+    "customcrafter": {**_FIT, "rate": 2e-3, "early_steps": 2},
+    "svdiff": {**_FIT, "rate": 1e-2},
+    "dreamvideo": {
+        **_FIT,
+        "rate": 1e-2,
+        "steps": 300,
+        "adapter_rate": 1e-3,
+        "adapter_steps": 150,
     },
+    "vcd": {**_FIT, "rate": 1e-2},
+    # No image encoder goes with a mini base's text encoder; rates stand to one another as in the
+    # paper.
+    "videodreamer": {
+        **_FIT,
+        "rate": 2e-3,
+        "rate_three": 4e-3,
+        "text_rate": 4e-4,
+        "visual": False,
+    },
+}
+
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    "mini-zeroscope": _MINI,
+    "mini-animatediff": _MINI,
+    "mini-text2video-zero": _MINI,
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
     "animatediff-v3-realistic-vision": _STABLE_DIFFUSION,

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from customstudio.baselines import catalog
+from customstudio.baselines.presets import PRESETS
 from customstudio.errors import UserError
 
 SHARED = {
@@ -51,6 +52,31 @@ def test_a_base_is_declared(name: str) -> None:
         assert all(file.sha256 for file in base.files if file.weights)
     else:
         assert base.gigabytes > 1
+
+
+@pytest.mark.parametrize("base", PRESETS)
+def test_presets_are_of_methods_and_their_options(base: str) -> None:
+    for name, values in PRESETS[base].items():
+        catalog.require_fit(name, base)
+        options = catalog.defaults(name, base)
+        assert {key: getattr(options, key) for key in values} == values
+
+
+@pytest.mark.parametrize(
+    ("own", "mini"),
+    [
+        ("zeroscope-576w", "mini-zeroscope"),
+        ("animatediff", "mini-animatediff"),
+        ("animatediff-realistic-vision", "mini-animatediff"),
+        ("animatediff-v3-realistic-vision", "mini-animatediff"),
+        ("text2video-zero", "mini-text2video-zero"),
+        ("animatediff-sdxl", None),
+        ("wan-vace-1.3b", None),
+    ],
+)
+def test_a_mini_base_stands_for_those_of_its_classes(own: str, mini: str | None) -> None:
+    assert catalog.twin(own) == mini
+    assert mini is None or catalog.base(mini).loader == catalog.base(own).loader
 
 
 def test_unknown_names_are_refused() -> None:
