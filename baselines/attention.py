@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from customstudio.baselines.bases.processors import processing
 from customstudio.baselines.option_sets import AttentionLoss
 from customstudio.baselines.parameters import cross_attention, level
 
@@ -49,17 +50,10 @@ class _Keeping:
 def recording(unet: Any, levels: Sequence[int]) -> Iterator[Maps]:
     """Keep the maps of these levels' spatial cross-attentions, with their gradients."""
     maps: Maps = {wanted: [] for wanted in levels}
-    before = {}
-    for name, module in cross_attention(unet, "spatial").items():
-        at = level(name, len(unet.config.block_out_channels))
-        if at in maps:
-            before[name] = (module, module.processor)
-            module.set_processor(_Keeping(maps[at]))
-    try:
+    blocks = len(unet.config.block_out_channels)
+    layers = {m: level(name, blocks) for name, m in cross_attention(unet, "spatial").items()}
+    with processing({m: _Keeping(maps[at]) for m, at in layers.items() if at in maps}):
         yield maps
-    finally:
-        for module, processor in before.values():
-            module.set_processor(processor)
 
 
 def attention_loss(

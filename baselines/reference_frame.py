@@ -5,7 +5,7 @@ of the video's F frames and go through the whole UNet with them; personalised in
 self-attention (equation 2) is the one place where the two meet within a frame.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from customstudio.baselines.bases.processors import Processor, processing
 from customstudio.baselines.bases.sampler import Predict
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.parameters import self_attention
@@ -23,19 +24,10 @@ References = Float[Tensor, "batch channels 1 height width"]
 
 @contextmanager
 def injecting(unet: Any, frames: int) -> Iterator[None]:
-    """Let the spatial self-attention of each of so many frames take in the frame after the last.
-
-    Gradients of recomputed activations need it too: it must last until after the backward pass.
-    """
-    modules = list(self_attention(unet).values())
-    before = [module.processor for module in modules]
-    for module, processor in zip(modules, before, strict=True):
-        module.set_processor(_Injected(processor, frames))
-    try:
+    """Let the spatial self-attention of each of so many frames take in the frame after the last."""
+    modules = self_attention(unet).values()
+    with processing({module: _Injected(module.processor, frames) for module in modules}):
         yield
-    finally:
-        for module, processor in zip(modules, before, strict=True):
-            module.set_processor(processor)
 
 
 class _Injected:
@@ -46,7 +38,7 @@ class _Injected:
     their mean.
     """
 
-    def __init__(self, processor: Callable[..., Tensor], frames: int) -> None:
+    def __init__(self, processor: Processor, frames: int) -> None:
         self.processor = processor
         self.frames = frames
 

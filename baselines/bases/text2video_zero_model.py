@@ -15,9 +15,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from customstudio.baselines.bases.processors import Processor, processing
 from customstudio.baselines.bases.reading import read, read_parts
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.baselines.parameters import self_attention
 
 FIELD = 512
 """Side of the motion field: the strength is in pixels of a video of this size."""
@@ -126,21 +128,15 @@ def _mirrored(side: int, by: float) -> Int[Tensor, " side"]:
 @contextmanager
 def first_frame_attention(unet: Any, frames: int) -> Iterator[None]:
     """Let the self-attention of each frame read keys and values of the first (section 3.3.2)."""
-    modules = [m for name, m in unet.named_modules() if name.endswith(".attn1") and frames > 1]
-    before = [module.processor for module in modules]
-    for module, processor in zip(modules, before, strict=True):
-        module.set_processor(_ToFirst(processor, frames))
-    try:
+    modules = self_attention(unet).values() if frames > 1 else ()
+    with processing({module: _ToFirst(module.processor, frames) for module in modules}):
         yield
-    finally:
-        for module, processor in zip(modules, before, strict=True):
-            module.set_processor(processor)
 
 
 class _ToFirst:
     """An attention processor that hands the first frame to another as what to attend to."""
 
-    def __init__(self, processor: Callable[..., Tensor], frames: int) -> None:
+    def __init__(self, processor: Processor, frames: int) -> None:
         self.processor = processor
         self.frames = frames
 

@@ -108,6 +108,7 @@ def main() -> None:
     passed, network = True, judge()
     for name in asked.bases.split(","):
         model = load_base(locate([catalog.base(name)])[0])
+        assert isinstance(model, VideoModel)
         videos = made(model, HELD_OUT[: asked.prompts], steps=asked.steps, guidance=asked.guidance)
         found = recognised(network, videos)
         values = " | ".join(f"{value:.2f}" for value in found.by_word.values())
