@@ -151,6 +151,11 @@ class TrainingOptions(SamplingOptions):
         """Steps of a fit in all."""
         return self.steps
 
+    @property
+    def picture_steps(self) -> int:
+        """Those of them that are on pictures."""
+        return self.fit_steps
+
 
 class AnimationOptions(Options):
     """How pictures that a method makes become videos, by SVD-XT."""

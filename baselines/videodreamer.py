@@ -89,6 +89,11 @@ class VideoDreamerOptions(TrainingOptions):
         return self.steps + (self.motion_steps if self.motion_video else 0)
 
     @property
+    def picture_steps(self) -> int:
+        """Those of the subjects."""
+        return self.steps
+
+    @property
     def needs_image_encoder(self) -> bool:
         """For the embeddings of mixed pictures."""
         return self.visual and self.data != "separate"

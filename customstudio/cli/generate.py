@@ -119,8 +119,7 @@ def _run(request: "Request", ray: str | None) -> None:
     from customstudio.ray_cluster import RayCluster
 
     prepared = prepare(request)
-    used = (prepared.settings.base, *prepared.settings.weights)
-    if random := [found.base for found in used if found and found.status == "random"]:
+    if random := prepared.settings.random:
         text = f"{', '.join(random)}: the values are random, these videos mean nothing"
         err.print(text, markup=False)
     bar = StepBar()

@@ -51,7 +51,7 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
         fit_steps = options.fit_steps * len(open_pairs)
         twice = 2 if options.prior_weight else 1
         frames = options.batch * twice * options.frames_a_picture
-        tflop += options.steps * len(open_pairs) * frames * TRAINING * share
+        tflop += options.picture_steps * len(open_pairs) * frames * TRAINING * share
         if options.prior_weight:
             subjects = {name for work in open_pairs for name in suite.pairs[work.pair].subjects}
             nouns = {suite.subjects[name].prompt_noun for name in subjects}

@@ -83,6 +83,14 @@ class Settings(Record):
         return {k: list(v) if isinstance(v, tuple) else v for k, v in value.items()}
 
     @property
+    def random(self) -> list[str]:
+        """The networks whose values are random, by id."""
+        models = (self.base, self.upscaler, self.animator, *self.weights)
+        status: dict[str, str] = {found.base: found.status for found in models if found}
+        status |= {name: use.status for name, use in (self.networks or {}).items()}
+        return [name for name, found in status.items() if found == "random"]
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the settings, in hex."""
         later = {name for name in LATER if not getattr(self, name)}

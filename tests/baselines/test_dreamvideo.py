@@ -158,8 +158,13 @@ def test_a_plan_counts_both_stages() -> None:
     job = suite.jobs[0]
     video = suite.video
     assert video is not None
-    plan = make_plan(suite, [PairWork(job.pair, (job,), 0)], dreamvideo.DEFAULTS, video)
-    assert plan.training_steps == 3800
+    longer = override(dreamvideo.DEFAULTS, ["adapter_steps=1600"])
+    plan, other = (
+        make_plan(suite, [PairWork(job.pair, (job,), 0)], options, video)
+        for options in (dreamvideo.DEFAULTS, longer)
+    )
+    assert (plan.training_steps, other.training_steps) == (3800, 4600)
+    assert other.gpu_hours > plan.gpu_hours
 
 
 def test_a_bottleneck_is_no_wider_than_its_layer() -> None:

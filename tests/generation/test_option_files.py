@@ -92,6 +92,7 @@ def test_a_generation_with_picks_and_a_motion(
     assert (used, encoder.status) == (ENCODER, "random")
     file = weights / ENCODER / "model.safetensors"
     assert encoder.sha256["model.safetensors"] == sha256_file(file)
+    assert settings.random == ["animatediff", ENCODER]
     assert settings.options["picked"] == str(picks)
     pair = next(iter(suite.pairs))
     record = json.loads((request.out / ".pairs" / pair / "pair.json").read_text())["references"]
