@@ -26,7 +26,11 @@ def regenerate(
     suite: Annotated[str, typer.Option(help="A suite's name.")],
     prompt_set: options.PromptSet = None,
     methods: Annotated[
-        str | None, typer.Option(help="Methods, separated by commas.", show_default="all built-in")
+        str | None,
+        typer.Option(
+            help="Methods, separated by commas.",
+            show_default="all built-in ones; on suite mini those with a mini base",
+        ),
     ] = None,
     ablations: Annotated[
         bool, typer.Option("--ablations", help="Also the variants of the papers' tables.")
@@ -61,7 +65,7 @@ def regenerate(
 
     chosen = load_suite(suite, prompt_set=prompt_set)
     folder = out or Path("runs") / "baselines" / "-".join(filter(None, [suite, prompt_set]))
-    rows = work.rows(options.listed(methods), ablations=ablations)
+    rows = work.rows(options.listed(methods) or work.made_on(chosen), ablations=ablations)
     common = Request(
         chosen, rows[0].method, folder, base=base, base_folder=base_dir, batch=batch, device=device
     )
@@ -79,6 +83,7 @@ def regenerate(
         bar.stop()
     _print(found)
     if found.runs:
+        _tables(found, folder)
         _sheet(named, found, folder)
     if found.failures:
         raise typer.Exit(1)
@@ -100,6 +105,25 @@ def _print(found: "Regenerated") -> None:
                 print_differences(compare([found.runs[FLOOR].path, run.path]))
     for name, why in found.failures.items():
         err.print(f"{name}: {why}", markup=False)
+
+
+def _tables(found: "Regenerated", folder: Path) -> None:
+    """All means, and all differences from the floor, in one Markdown file."""
+    from customstudio.cli.console import console
+    from customstudio.evaluation.compare import compare
+    from customstudio.files import write_text
+    from customstudio.generation import tables
+    from customstudio.generation.regenerate import FLOOR
+
+    text = tables.means(found.runs)
+    others = [run.path for name, run in found.runs.items() if name != FLOOR]
+    if FLOOR in found.runs and others:
+        floor = found.runs[FLOOR].path
+        each = [one for path in others for one in compare([floor, path])]
+        text += f"\nDifferences from `{FLOOR}`:\n\n{tables.differences(each)}"
+    path = folder / "methods.md"
+    write_text(path, text)
+    console.print(f"table: {path}", markup=False)
 
 
 def _sheet(named: "Sequence[tuple[str, Request]]", found: "Regenerated", folder: Path) -> None:

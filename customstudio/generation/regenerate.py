@@ -13,6 +13,7 @@ from customstudio.evaluation.bundle import Run
 from customstudio.evaluation.runner import Progress as Evaluation
 from customstudio.generation.prepare import Request, prepare
 from customstudio.generation.runner import Progress, run
+from customstudio.suites.schema import Suite
 
 FLOOR = "untuned"
 """What every other method is compared with."""
@@ -35,15 +36,22 @@ class Regenerated:
     """Row -> why it has no run."""
 
 
-def rows(methods: Sequence[str] | None, *, ablations: bool) -> list[Row]:
-    """The methods, by default all built-in ones, each followed by its paper's ablations.
+def made_on(suite: Suite) -> list[str]:
+    """The built-in methods; on the embedded suite those with an embedded base, or with none."""
+    if suite.name != "mini":
+        return list(catalog.METHODS)
+    bases = {name: catalog.card(name).base for name in catalog.METHODS}
+    return [name for name, base in bases.items() if base == "none" or catalog.twin(base)]
+
+
+def rows(methods: Sequence[str], *, ablations: bool) -> list[Row]:
+    """The methods, each followed by its paper's ablations.
 
     Raises:
         UserError: an unknown method.
     """
-    chosen = list(dict.fromkeys(methods or catalog.METHODS))
     found = []
-    for name in chosen:
+    for name in dict.fromkeys(methods):
         catalog.card(name)
         found.append(Row(name))
         if ablations:

@@ -12,7 +12,10 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 from customstudio.evaluation.compare import compare
 from customstudio.generation.contact_sheet import write_sheet
-from customstudio.generation.regenerate import Row, regenerate, requests, rows
+from customstudio.generation.regenerate import Row, made_on, regenerate, requests, rows
+from customstudio.generation.tables import differences, means
+from customstudio.report.text import number
+from customstudio.suites.load import load_suite
 from customstudio.suites.references import find_references
 from customstudio.suites.schema import Suite
 from tests.baselines.conftest import _tiny, tiny_folder  # noqa: F401
@@ -20,7 +23,13 @@ from tests.generation.test_generate import Silent, request_of, suite, videos  # 
 
 
 def test_rows_are_the_catalogs_and_their_papers_ablations() -> None:
-    assert [row.method for row in rows(None, ablations=False)] == list(catalog.METHODS)
+    everything = made_on(load_suite("customstudio"))
+    assert [row.method for row in rows(everything, ablations=False)] == list(catalog.METHODS)
+    embedded = made_on(load_suite("mini"))
+    assert {"customvideo", "untuned", "static_reference"} <= set(embedded)
+    for name in embedded:
+        base = catalog.card(name).base
+        assert base == "none" or catalog.base(catalog.twin(base) or "").embedded
     names = [row.changes for row in rows(["customvideo"], ablations=True)]
     assert names[0] == ()
     assert ("negative=false",) in names
@@ -52,6 +61,15 @@ def test_methods_are_made_scored_and_shown(
                              "static_reference"], ["temporal_consistency"])  # fmt: skip
     assert difference.difference is not None
     assert difference.difference > 0  # a still video against noise
+    table = means(found.runs).splitlines()
+    assert len(table) == 2 + len(found.runs)
+    assert "| CLIP-T ↑ |" in table[0]
+    assert number(found.runs[floor[0]].summary.methods[0].overall["clip_t"].mean) in table[2]
+    assert (
+        differences([difference])
+        .splitlines()[2]
+        .startswith(f"| `static_reference` | +{difference.difference:.4f}")
+    )
     before = videos(tmp_path)
     again = go()
     assert videos(tmp_path) == before

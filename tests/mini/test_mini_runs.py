@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from customstudio.baselines.presets import PRESETS
 from customstudio.cli.main import app
+from customstudio.cli.steps import StepBar
 from customstudio.evaluation.bundle import load_run
 from customstudio.metrics import catalog
 from customstudio.metrics.validity import SHIPPED, read_study
@@ -24,11 +26,15 @@ CHEAP = ["dino_i", "subject_presence", "identity_margin", "copy_paste"]
 def test_the_demo_shows_what_the_metrics_say(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """With a fit of two steps, which is not to show what CustomVideo can do."""
     assert len(demos.suite().jobs) == 24
+    preset = {**PRESETS["mini-zeroscope"]["customvideo"], "steps": 2, "sampling_steps": 2}
+    monkeypatch.setitem(PRESETS["mini-zeroscope"], "customvideo", {**preset, "class_images": 2})
+    monkeypatch.setitem(PRESETS["mini-zeroscope"], "untuned", {"sampling_steps": 2})
     result = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
     assert result.exit_code == 0, result.output
     assert "not comparable with official scores" in result.output
-    runs = {name: load_run(tmp_path / "demo" / name) for name in demos.SOURCES}
+    runs = {name: load_run(tmp_path / "demo" / name) for name in demos.described()}
     values = {
         name: {key: estimate.mean for key, estimate in run.summary.methods[0].overall.items()}
         for name, run in runs.items()
@@ -46,12 +52,14 @@ def test_the_demo_shows_what_the_metrics_say(
     board = Store(tmp_path / "demo" / "board")
     assert f"board serve --store {board.root}" in result.output
     listed = board.submissions()
-    assert {one.entry.card.name for one in listed} == set(demos.SOURCES)
+    assert {one.entry.card.name for one in listed} == set(demos.described())
     assert {one.entry.section for one in listed} == {"unofficial"}
     assert all(len(previews(board, one.entry.id)) == 24 for one in listed)
+    sidecar = tmp_path / "demo/videos/customvideo/pet_cat1+pet_dog1/B2-02/0.json"
+    assert '"status": "embedded"' in sidecar.read_text()
     monkeypatch.setattr(demos, "SOURCES", {"truth": demos.SOURCES["truth"]})
-    again = CliRunner().invoke(app, ["demo", "--out", str(tmp_path / "demo")])
-    assert again.exit_code == 0, again.output  # it replaces its own runs
+    monkeypatch.setattr(demos, "METHODS", {})
+    demos.demo(tmp_path / "demo", StepBar())  # it replaces its own runs
     assert len(Store(tmp_path / "demo" / "board").submissions()) == 1
 
 
