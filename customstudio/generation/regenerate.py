@@ -37,11 +37,21 @@ class Regenerated:
 
 
 def made_on(suite: Suite) -> list[str]:
-    """The built-in methods; on the embedded suite those with an embedded base, or with none."""
+    """The built-in methods; on the embedded suite those that need nothing but an embedded base."""
     if suite.name != "mini":
         return list(catalog.METHODS)
-    bases = {name: catalog.card(name).base for name in catalog.METHODS}
-    return [name for name, base in bases.items() if base == "none" or catalog.twin(base)]
+    return [name for name in catalog.METHODS if _embedded(name)]
+
+
+def _embedded(method: str) -> bool:
+    """Whether a method runs with what comes with the package."""
+    own = catalog.card(method).base
+    base = catalog.twin(own)
+    if base is None:
+        return own == "none"
+    options = catalog.defaults(method, base)
+    further = (options.second_base, options.needs_weights, options.networks(catalog.base(base)))
+    return not any(further)
 
 
 def rows(methods: Sequence[str], *, ablations: bool) -> list[Row]:
