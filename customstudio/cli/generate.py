@@ -140,7 +140,7 @@ def _print_plan(request: "Request") -> None:
 
     settings, video, left = outline(request)
     plan = make_plan(request.suite, left, settings, video)
-    hours = f"about {plan.gpu_hours:.1f} at 300 TFLOP/s (arithmetic, not measured)"
+    hours = f"about {plan.gpu_hours:.1f} of an H200 in float32 (arithmetic at measured rates)"
     if request.base_id != "none" and not request.base_id.startswith("zeroscope"):
         hours = "not counted: the arithmetic is zeroscope's"
     lines = [

@@ -2,7 +2,8 @@
 
 TFLOP of zeroscope's UNet, counted on the meta device at 576x320: 1.85 an image forward and backward
 with gradients of keys and values, 1.78 a frame of a guided sampling step; at other sizes in
-proportion to the pixels. The hours are at 300 TFLOP/s and leave out text encoder, VAE and writing.
+proportion to the pixels. The hours are at the rates that CustomVideo reached on one H200 in float32
+(docs/benchmarks.md) and leave out text encoder, VAE and writing.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,8 @@ from customstudio.suites.schema import Suite, VideoSpec
 
 TRAINING, SAMPLING = 1.85, 1.78
 PIXELS = 576 * 320
-RATE = 300.0
+TRAINING_RATE, SAMPLING_RATE = 30.0, 57.0
+"""TFLOP/s."""
 BYTES_A_PIXEL = 0.12
 """Of H.264 at the quality that is written; a guess for natural pictures."""
 
@@ -35,7 +37,7 @@ class Plan(Record):
     class_images: int
     """At most: those in the cache are not made again."""
     gpu_hours: float
-    """By arithmetic, at 300 TFLOP/s."""
+    """Of one H200, by arithmetic and those rates."""
     gigabytes: float
     """Of the videos."""
 
@@ -46,12 +48,13 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
     videos = sum(len(work.todo) for work in left)
     share = video.width * video.height / PIXELS
     fit_steps = images = steps = 0
-    tflop = 0.0
+    seconds = 0.0
     if isinstance(options, TrainingOptions):
         fit_steps = options.fit_steps * len(open_pairs)
         twice = 2 if options.prior_weight else 1
         frames = options.batch * twice * options.frames_a_picture
-        tflop += options.picture_steps * len(open_pairs) * frames * TRAINING * share
+        pictures = options.picture_steps * len(open_pairs) * frames
+        seconds += pictures * TRAINING * share / TRAINING_RATE
         if options.prior_weight:
             subjects = {name for work in open_pairs for name in suite.pairs[work.pair].subjects}
             nouns = {suite.subjects[name].prompt_noun for name in subjects}
@@ -61,10 +64,10 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
         steps = options.steps_a_video + options.second_steps
     if isinstance(options, SamplingOptions):
         frames = videos * video.frames
-        sampled = frames * options.steps_a_video + images * options.sampling_steps
-        tflop += sampled * SAMPLING * share
+        sampled: float = frames * options.steps_a_video + images * options.sampling_steps
         if options.high_resolution:
-            tflop += frames * options.second_steps * SAMPLING * share * 1024 * 576 / PIXELS
+            sampled += frames * options.second_steps * 1024 * 576 / PIXELS
+        seconds += sampled * SAMPLING * share / SAMPLING_RATE
     return Plan(
         pairs=len(open_pairs),
         done=sum(work.done for work in left),
@@ -72,6 +75,6 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
         training_steps=fit_steps,
         sampling_steps=steps,
         class_images=images,
-        gpu_hours=tflop / RATE / 3600,
+        gpu_hours=seconds / 3600,
         gigabytes=videos * video.frames * video.width * video.height * BYTES_A_PIXEL / 1e9,
     )
