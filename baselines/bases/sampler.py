@@ -76,7 +76,8 @@ def video_to_video(
     scheduler = _scheduler(model, steps, noise.shape[2], solver)
     skipped = steps - min(max(int(steps * strength), 1), steps)
     timesteps = scheduler.timesteps[skipped:]
-    scheduler.set_begin_index(skipped)
+    if hasattr(scheduler, "set_begin_index"):  # DDIM counts no steps
+        scheduler.set_begin_index(skipped)
     start = torch.cat([model.encode_images(video).permute(2, 1, 0, 3, 4) for video in videos])
     noisy = scheduler.add_noise(start, noise.to(model.device), timesteps[:1].repeat(len(start)))
     guided = _guided(model, prompts, guidance, negative)

@@ -35,7 +35,7 @@ class BaseFolder:
             status = "random"
         elif self.spec.embedded and self._as_shipped(digests):
             status = "embedded"
-        elif revision is not None and revision == self.spec.revision:
+        elif self._as_published(revision):
             status = "published revision"
         own = any(file.own in self.weights for file in self.spec.files)
         return Provenance(
@@ -45,6 +45,14 @@ class BaseFolder:
             status=status,
             sha256=digests,
         )
+
+    def _as_published(self, revision: str | None) -> bool:
+        """Whether each repository's files were fetched at the revision that is named for it."""
+        fetched = [(revision, self.spec.revision)]
+        for other in self.spec.others:
+            inside = [name for name in self.weights if name.startswith(f"{other.folder}/")]
+            fetched.append((_fetched_revision(self.folder, inside, other.folder), other.revision))
+        return all(found is not None and found == named for found, named in fetched)
 
     def _as_shipped(self, digests: dict[str, str]) -> bool:
         shipped = {f.names[0]: f.sha256 for f in self.spec.files if f.weights}
@@ -116,11 +124,16 @@ def _first(folder: Path, file: BaseFile) -> str | None:
     return next((name for name in names if (folder / name).is_file()), None)
 
 
-def _fetched_revision(folder: Path, weights: Sequence[str]) -> str | None:
-    """The commit that `hf download` noted for the weights; None where it did not, or several."""
+def _fetched_revision(folder: Path, weights: Sequence[str], inside: str = "") -> str | None:
+    """The commit that `hf download` noted for the weights; None where it did not, or several.
+
+    Args:
+        inside: a folder of it that was fetched by itself.
+    """
     commits = set()
+    notes = folder / inside / ".cache" / "huggingface" / "download"
     for name in weights:
-        note = folder / ".cache" / "huggingface" / "download" / f"{name}.metadata"
+        note = notes / f"{name.removeprefix(f'{inside}/')}.metadata"
         lines = note.read_text().splitlines() if note.is_file() else [""]
         commits.add(lines[0].strip() if lines else "")
     commit = commits.pop() if len(commits) == 1 else ""

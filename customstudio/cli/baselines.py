@@ -69,7 +69,7 @@ def regenerate(
     common = Request(
         chosen, rows[0].method, folder, base=base, base_folder=base_dir, batch=batch, device=device
     )
-    named = list(work.requests(common, rows))
+    named = work.with_floors(common, list(work.requests(common, rows)))
     bar = StepBar()
     try:
         found = work.regenerate(
@@ -93,16 +93,13 @@ def _print(found: "Regenerated") -> None:
     """Runs, differences from the floor, and what failed."""
     from customstudio.cli.console import console, err
     from customstudio.cli.results import print_differences, print_run
-    from customstudio.evaluation.compare import compare
-    from customstudio.generation.regenerate import FLOOR
+    from customstudio.generation.regenerate import against_floors
 
     for name, run in found.runs.items():
         console.print(f"\n{name}", style="bold", markup=False)
         print_run(run)
-    if FLOOR in found.runs:
-        for name, run in found.runs.items():
-            if name != FLOOR:
-                print_differences(compare([found.runs[FLOOR].path, run.path]))
+    if found.floors:
+        print_differences(against_floors(found))
     for name, why in found.failures.items():
         err.print(f"{name}: {why}", markup=False)
 
@@ -110,17 +107,13 @@ def _print(found: "Regenerated") -> None:
 def _tables(found: "Regenerated", folder: Path) -> None:
     """All means, and all differences from the floor, in one Markdown file."""
     from customstudio.cli.console import console
-    from customstudio.evaluation.compare import compare
     from customstudio.files import write_text
     from customstudio.generation import tables
-    from customstudio.generation.regenerate import FLOOR
+    from customstudio.generation.regenerate import against_floors
 
     text = tables.means(found.runs)
-    others = [run.path for name, run in found.runs.items() if name != FLOOR]
-    if FLOOR in found.runs and others:
-        floor = found.runs[FLOOR].path
-        each = [one for path in others for one in compare([floor, path])]
-        text += f"\nDifferences from `{FLOOR}`:\n\n{tables.differences(each)}"
+    if found.floors:
+        text += f"\n{tables.differences(against_floors(found))}"
     path = folder / "methods.md"
     write_text(path, text)
     console.print(f"table: {path}", markup=False)

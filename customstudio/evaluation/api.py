@@ -102,6 +102,7 @@ def evaluate(
         references=root,
         method=method,
     )
+    collection = replace(collection, unofficial=_made_with(collection.root))
     if note:
         collection = replace(collection, notes=(*collection.notes, note))
     settings = _settings(device, precision, batch, chunk, threads, keep_features)
@@ -131,6 +132,18 @@ def evaluate(
     elif not runner.is_finished(folder):
         plan = _placed(plan)
     return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)
+
+
+def _made_with(videos: Path) -> tuple[str, ...]:
+    """Networks that are no published model's, where `customstudio generate` made the videos."""
+    from customstudio.generation.grid import read_settings
+
+    settings = read_settings(videos)
+    if settings is None:
+        return ()
+    words = {"random": "random values", "embedded": "embedded networks of the mini world"}
+    found = {text: settings.of_status(status) for status, text in words.items()}
+    return tuple(f"videos made with {text}: {', '.join(ids)}" for text, ids in found.items() if ids)
 
 
 def _chosen(

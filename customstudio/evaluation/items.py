@@ -54,6 +54,8 @@ class Collection:
     suite: SuiteUse
     video: VideoSpec | None = None
     notes: tuple[str, ...] = field(default=())
+    unofficial: tuple[str, ...] = ()
+    """Why nothing made of these videos is official, by what they say of themselves."""
 
     @property
     def methods(self) -> tuple[str, ...]:

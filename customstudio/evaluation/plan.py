@@ -51,7 +51,7 @@ class Plan:
 
     def unofficial_because(self) -> tuple[str, ...]:
         """Why this run may not enter the official board; empty if it may."""
-        reasons = []
+        reasons = list(self.collection.unofficial)
         by_status: dict[str, list[str]] = {}
         for role, located in sorted(self.networks.items()):
             by_status.setdefault(located.status, []).append(f"{role} ({located.network.id})")

@@ -82,23 +82,34 @@ def claim(out: Path, settings: Settings) -> None:
     Raises:
         UserError: it is one of others; says which.
     """
-    path = out / SETTINGS
+    there = read_settings(out)
+    if there is None:
+        write_text(out / SETTINGS, settings.model_dump_json(indent=2) + "\n")
+    elif there != settings:
+        raise UserError(
+            f"the folder holds videos of other settings ({some(_differences(there, settings), 4)})",
+            where=str(out / SETTINGS),
+            fix="give another folder with --out, or the settings that the folder has",
+        )
+
+
+def read_settings(folder: Path) -> Settings | None:
+    """What the videos of a folder were made with; None: `customstudio generate` made none there.
+
+    Raises:
+        UserError: the record cannot be read.
+    """
+    path = folder / SETTINGS
     if not path.exists():
-        write_text(path, settings.model_dump_json(indent=2) + "\n")
+        return None
     try:
-        there = Settings.model_validate_json(path.read_bytes())
+        return Settings.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise UserError(
             f"the record of the folder cannot be read: {type(error).__name__}",
             where=str(path),
-            fix="give another folder with --out",
+            fix="take another folder, or move the file away",
         ) from error
-    if there != settings:
-        raise UserError(
-            f"the folder holds videos of other settings ({some(_differences(there, settings), 4)})",
-            where=str(path),
-            fix="give another folder with --out, or the settings that the folder has",
-        )
 
 
 def video_path(out: Path, job: Job) -> Path:

@@ -85,10 +85,14 @@ class Settings(Record):
     @property
     def random(self) -> list[str]:
         """The networks whose values are random, by id."""
+        return self.of_status("random")
+
+    def of_status(self, wanted: str) -> list[str]:
+        """The networks in use that are of one status, by id."""
         models = (self.base, self.upscaler, self.animator, *self.weights)
         status: dict[str, str] = {found.base: found.status for found in models if found}
         status |= {name: use.status for name, use in (self.networks or {}).items()}
-        return [name for name, found in status.items() if found == "random"]
+        return [name for name, found in status.items() if found == wanted]
 
     @property
     def digest(self) -> str:

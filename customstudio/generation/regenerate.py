@@ -10,13 +10,14 @@ from customstudio.baselines.presets import ABLATIONS
 from customstudio.errors import UserError
 from customstudio.evaluation.api import evaluate
 from customstudio.evaluation.bundle import Run
+from customstudio.evaluation.compare import Difference, compare, holm
 from customstudio.evaluation.runner import Progress as Evaluation
 from customstudio.generation.prepare import Request, prepare
 from customstudio.generation.runner import Progress, run
 from customstudio.suites.schema import Suite
 
 FLOOR = "untuned"
-"""What every other method is compared with."""
+"""What every other method is compared with, on its own base."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Regenerated:
     """What became of each row, by its name."""
 
     runs: dict[str, Run] = field(default_factory=dict)
+    floors: dict[str, str] = field(default_factory=dict)
+    """Row -> the untuned row of the same base."""
     failures: dict[str, str] = field(default_factory=dict)
     """Row -> why it has no run."""
 
@@ -115,6 +118,47 @@ def regenerate(
             )
         except UserError as error:
             found.failures[name] = str(error)
+    floors = _floors(named)
+    for name, request in named:
+        floor = floors.get(request.base_id if request.base_id != "none" else next(iter(floors), ""))
+        if floor in found.runs and floor != name:
+            found.floors[name] = floor
+    return found
+
+
+def with_floors(common: Request, named: Sequence[tuple[str, Request]]) -> list[tuple[str, Request]]:
+    """The rows, and where the untuned base is among them, that of every other base in use."""
+    there = _floors(named)
+    bases = [request.base_id for _, request in named] if there else []
+    more = []
+    for base in dict.fromkeys(bases):
+        if base not in there and base != "none" and catalog.base(base).takes == "text":
+            name = f"{FLOOR}@{base}"
+            out = common.out / "videos" / name
+            more.append((name, replace(common, method=FLOOR, base=base, out=out)))
+    return [*named, *more]
+
+
+def against_floors(found: Regenerated) -> list[Difference]:
+    """Each method with the untuned run of its own base; p corrected over all of it together."""
+    each = [
+        one
+        for name, floor in found.floors.items()
+        if name in found.runs
+        for one in compare([found.runs[floor].path, found.runs[name].path])
+    ]
+    corrected = holm([one.p for one in each])
+    return [
+        one.model_copy(update={"p_corrected": p}) for one, p in zip(each, corrected, strict=True)
+    ]
+
+
+def _floors(named: Sequence[tuple[str, Request]]) -> dict[str, str]:
+    """Base -> its first untuned row."""
+    found: dict[str, str] = {}
+    for name, request in named:
+        if request.method == FLOOR:
+            found.setdefault(request.base_id, name)
     return found
 
 

@@ -25,18 +25,14 @@ def means(runs: Mapping[str, Run]) -> str:
 
 
 def differences(found: Sequence[Difference]) -> str:
-    """A row a method, a column a key: the paired difference from the first; `*`: p < 0.05.
-
-    p is corrected (Holm) over the comparisons that were made in one call.
-    """
+    """A row a method, a column a key: the paired difference from another, and what `*` says."""
     keys = list(dict.fromkeys(one.key for one in found))
     rows: dict[str, dict[str, str]] = {}
     for one in found:
-        rows.setdefault(one.second, {})[one.key] = _difference(one)
-    head = [["method", *keys], ["---"] * (len(keys) + 1)]
-    return _table(
-        head + [[f"`{n}`", *(row.get(key, "–") for key in keys)] for n, row in rows.items()]
-    )
+        rows.setdefault(f"`{one.second}` − `{one.first}`", {})[one.key] = _difference(one)
+    head = [["difference", *keys], ["---"] * (len(keys) + 1)]
+    table = _table(head + [[n, *(row.get(key, "–") for key in keys)] for n, row in rows.items()])
+    return f"{table}\n`*`: p < 0.05, corrected (Holm) over this table; over pairs.\n"
 
 
 def _estimate(one: Estimate) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from customstudio.baselines.bases.reading import load
 from customstudio.baselines.bases.sampler import text_to_video, video_to_video
+from customstudio.baselines.bases.spec import BaseFile, Repository
 from customstudio.baselines.bases.store import locate
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bases.zeroscope import SPECS
@@ -113,6 +114,44 @@ def test_video_to_video_is_that_of_the_pipeline(
     ).frames  # fmt: skip
     ours = video_to_video(model, PROMPTS, videos, given, steps=5, strength=0.6, guidance=9.0)
     assert torch.allclose(ours, theirs, atol=1e-6)
+
+
+def test_video_to_video_by_ddim_is_its_equation(model: VideoModel) -> None:
+    """Song et al., equation 12 with sigma 0, in NumPy, for the last two steps of four."""
+    rng = np.random.default_rng(0)
+    videos, given = rng.integers(0, 256, (1, 3, 32, 48, 3)).astype(np.uint8), noise(model)[:1]
+    ours = video_to_video(
+        model, PROMPTS[:1], videos, given, steps=4, strength=0.5, guidance=1.0, solver="ddim"
+    )
+    signals = model.noising.alphas_cumprod.double().numpy()
+    text = model.encode_text(PROMPTS[:1])
+    start = model.encode_images(videos[0]).permute(2, 1, 0, 3, 4).double().numpy()
+    x = signals[250] ** 0.5 * start + (1 - signals[250]) ** 0.5 * given.double().numpy()
+    with torch.no_grad():
+        for t, after in ((250, signals[0]), (0, 1.0)):
+            noisy = torch.from_numpy(x).float()
+            eps = model.predict(noisy, torch.tensor([t]), text).double().numpy()
+            clean = (x - (1 - signals[t]) ** 0.5 * eps) / signals[t] ** 0.5
+            x = after**0.5 * clean + (1 - after) ** 0.5 * eps
+    assert np.allclose(ours.numpy(), x, atol=1e-4)
+
+
+def test_every_repository_must_be_at_its_revision(tmp_path: Path) -> None:
+    """As `hf download` notes it, in each folder that it fetched into."""
+    adapter = Repository(name="x/y", revision="b" * 40, folder="motion", include=(), licence="none")
+    files = tuple(BaseFile(names=(name,), weights=True) for name in ("unet/a", "motion/b"))
+    spec = SPECS[0].model_copy(update={"files": files, "revision": "a" * 40, "others": (adapter,)})
+    for root, name, commit in ((tmp_path, "unet/a", "a"), (tmp_path / "motion", "b", "b")):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"values")
+        note = root / ".cache/huggingface/download" / f"{name}.metadata"
+        note.parent.mkdir(parents=True)
+        note.write_text(commit * 40 + "\n")
+    assert locate([spec], tmp_path)[0].provenance().status == "published revision"
+    note.write_text("c" * 40 + "\n")
+    assert locate([spec], tmp_path)[0].provenance().status == "unrecorded"
+    note.unlink()
+    assert locate([spec], tmp_path)[0].provenance().status == "unrecorded"
 
 
 def test_a_saved_base_loads_to_the_same_bits(model: VideoModel, tiny_folder: Path) -> None:

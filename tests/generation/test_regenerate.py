@@ -10,9 +10,17 @@ from PIL import Image
 
 from customstudio.baselines import catalog
 from customstudio.errors import UserError
-from customstudio.evaluation.compare import compare
+from customstudio.evaluation.compare import compare, holm
 from customstudio.generation.contact_sheet import write_sheet
-from customstudio.generation.regenerate import Row, made_on, regenerate, requests, rows
+from customstudio.generation.regenerate import (
+    Row,
+    against_floors,
+    made_on,
+    regenerate,
+    requests,
+    rows,
+    with_floors,
+)
 from customstudio.generation.tables import differences, means
 from customstudio.report.text import number
 from customstudio.suites.load import load_suite
@@ -67,11 +75,19 @@ def test_methods_are_made_scored_and_shown(
     assert len(table) == 2 + len(found.runs)
     assert "| CLIP-T ↑ |" in table[0]
     assert number(found.runs[floor[0]].summary.methods[0].overall["clip_t"].mean) in table[2]
-    assert (
-        differences([difference])
-        .splitlines()[2]
-        .startswith(f"| `static_reference` | +{difference.difference:.4f}")
-    )
+    line = differences([difference]).splitlines()[2]
+    assert line.startswith(f"| `static_reference` − `{floor[0]}` | +{difference.difference:.4f}")
+    assert found.floors == {variant[0]: floor[0], "static_reference": floor[0]}
+    every = against_floors(found)
+    assert {(one.first, one.second) for one in every} == {
+        (floor[0], variant[0]),
+        (floor[0], "static_reference"),
+    }
+    assert [one.p_corrected for one in every] == holm([one.p for one in every])
+    for name, run in found.runs.items():
+        made_with = [r for r in run.info.unofficial_because if "videos made with" in r]
+        expected = "videos made with random values: mini-zeroscope"
+        assert made_with == ([] if name == "static_reference" else [expected])
     before = videos(tmp_path)
     again = go()
     assert videos(tmp_path) == before
@@ -81,3 +97,12 @@ def test_methods_are_made_scored_and_shown(
     picture = np.asarray(Image.open(sheet))
     assert picture.shape[1] > 2 * 3 * 96
     assert picture.std() > 20
+
+
+def test_every_base_in_use_has_its_floor(request_of: Any) -> None:  # noqa: F811
+    common = replace(request_of(), suite=load_suite("mini"), base=None, changes=())
+    named = list(requests(common, [Row("untuned"), Row("lora"), Row("vcd")]))
+    found = with_floors(common, named)
+    assert [name for name, _ in found] == ["untuned", "lora", "vcd", "untuned@mini-animatediff"]
+    assert found[-1][1].base_id == "mini-animatediff"
+    assert with_floors(common, named[1:]) == named[1:]  # without a floor there is nothing to add
