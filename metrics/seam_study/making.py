@@ -9,6 +9,7 @@ import numpy as np
 import PIL.Image
 from jaxtyping import UInt8
 
+from customstudio.media.encode import ALIKE
 from customstudio.metrics.spec import Array
 
 TREATMENTS = (
@@ -100,10 +101,11 @@ def h264(frames: Sequence[Image], crf: int) -> list[Image]:
     """Frames through H.264 (libx264, yuv420p) and back."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as out:
-        stream = out.add_stream("libx264", rate=8, options={"crf": str(crf), "preset": "fast"})
+        options = {"crf": str(crf), "preset": "fast", **ALIKE}
+        stream = out.add_stream("libx264", rate=8, options=options)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        stream.thread_count = 1  # the same bytes on every machine
+        stream.thread_count = 1
         for frame in frames:
             out.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
         out.mux(stream.encode())

@@ -82,15 +82,20 @@ def test_pictures_are_reduced_as_in_the_pipeline(size: tuple[int, int]) -> None:
     assert torch.allclose(reduced(pixels), theirs, atol=1e-5)
 
 
+ROUNDING = 2e-3
+"""Of latents up to 1.6: SVD begins at sigma 700, where another order of a batch may round another
+way; another picture moves them by 1.5."""
+
+
 def test_a_picture_changes_its_own_video_alone(model: ImageToVideo) -> None:
     given, grain = noise(model)
     other = IMAGES.copy()
     other[1] = 255 - other[1]
     one, two = (animate(model, i, given, grain, steps=2, fps=8.0) for i in (IMAGES, other))
     assert torch.allclose(one[0], two[0], atol=1e-5 * float(one.abs().max()))
-    assert (one[1] - two[1]).abs().max() > 1e-3
+    assert (one[1] - two[1]).abs().max() > ROUNDING
     turned = animate(model, IMAGES[::-1].copy(), given.flip(0), grain.flip(0), steps=2, fps=8.0)
-    assert torch.allclose(turned.flip(0), one, atol=1e-5 * float(one.abs().max()))
+    assert torch.allclose(turned.flip(0), one, atol=ROUNDING)
 
 
 def test_frames_depend_on_one_another(model: ImageToVideo) -> None:

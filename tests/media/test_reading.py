@@ -188,3 +188,17 @@ def test_real_videos_as_pillow_reads_them(shared_media: Path) -> None:
             for at, frame in enumerate(video.frames):
                 image.seek(at)
                 assert np.array_equal(frame, np.asarray(image.convert("RGB")))
+
+
+def test_the_same_frames_are_the_same_bytes(tmp_path: Path) -> None:
+    """Whatever memory held before: x264 would read some that nobody wrote (`ALIKE`)."""
+    rng = np.random.default_rng(0)
+    scene = np.cumsum(rng.integers(-3, 4, (332, 220, 3)), axis=1).astype(np.uint8)
+    frames = [np.ascontiguousarray(scene[:, 8 * n : 8 * n + 184]) for n in range(4)]
+    written = set()
+    for fill in range(8):
+        junk = [np.full(size, 30 * fill, np.uint8) for size in rng.integers(1000, 400_000, 60)]
+        del junk
+        write_video(tmp_path / "v.mp4", frames, 8.0)
+        written.add((tmp_path / "v.mp4").read_bytes())
+    assert len(written) == 1

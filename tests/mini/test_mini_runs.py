@@ -55,8 +55,13 @@ def test_the_demo_shows_what_the_metrics_say(
     assert {one.entry.card.name for one in listed} == set(demos.described())
     assert {one.entry.section for one in listed} == {"unofficial"}
     assert all(len(previews(board, one.entry.id)) == 24 for one in listed)
-    sidecar = tmp_path / "demo/videos/customvideo/pet_cat1+pet_dog1/B2-02/0.json"
-    assert '"status": "embedded"' in sidecar.read_text()
+    made = sorted((tmp_path / "demo/videos/customvideo").glob("pet_cat1+pet_dog1/*/*.json"))
+    assert len(made) == 4
+    assert all('"status":"embedded"' in path.read_text().replace(" ", "") for path in made)
+    said = ["videos made with embedded networks of the mini world: mini-zeroscope"]
+    for name, run in runs.items():
+        reasons = [r for r in run.info.unofficial_because if r.startswith("videos made with")]
+        assert reasons == (said if name in demos.METHODS else [])
     monkeypatch.setattr(demos, "SOURCES", {"truth": demos.SOURCES["truth"]})
     monkeypatch.setattr(demos, "METHODS", {})
     demos.demo(tmp_path / "demo", StepBar())  # it replaces its own runs
