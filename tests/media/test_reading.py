@@ -192,7 +192,7 @@ def test_real_videos_as_pillow_reads_them(shared_media: Path) -> None:
 
 
 def test_the_same_frames_are_the_same_bytes(tmp_path: Path) -> None:
-    """Whatever memory held before: x264 with AVX-512 would read some that nobody wrote (`ALIKE`)."""
+    """Whatever memory held: x264 with AVX-512 would read some that nobody wrote (`ALIKE`)."""
     rng = np.random.default_rng(0)
     scene = np.full((166, 200, 3), 90, np.uint8)
     for _ in range(40):
