@@ -60,7 +60,7 @@ SAMPLING = {
 
 IMAGE_PROMPTS = {
     **SAMPLING,
-    "sampling_steps": "paper: 50 (of DDIM)",
+    "sampling_steps": "paper: 50, of DDIM, which is no option: videos are sampled with it",
     "guidance": "paper: 7.5",
     "scale": "its authors' README: 0.5 with a text prompt; paper: 1.0 without one",
     "images": "paper: one image",
