@@ -41,6 +41,8 @@ _MINI: dict[str, dict[str, Any]] = {
         "adapter_steps": 150,
     },
     "vcd": {**_FIT, "rate": 1e-2},
+    # As customvideo, which trains such matrices too.
+    "disendiff_svd": {**_FIT, "rate": 8e-4, "level": 2},
     # No image encoder goes with a mini base's text encoder; rates stand to one another as in the
     # paper.
     "videodreamer": {
