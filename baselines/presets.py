@@ -83,3 +83,6 @@ ABLATIONS = {
 }
 """Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2;
 VideoDreamer: its ablation of the losses), or without each part of its loss (DisenDiff)."""
+
+ONLY_WITH = {"videodreamer": {"weak": "visual"}}
+"""Method -> option -> the option without which it does nothing: such a variant is not made."""
