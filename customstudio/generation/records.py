@@ -84,11 +84,13 @@ class Settings(Record):
 
     @property
     def random(self) -> list[str]:
-        """The networks whose values are random, by id."""
+        """The networks whose values are random, by id; that of masks is one of them."""
         models = (self.base, self.upscaler, self.animator, *self.weights)
         status: dict[str, str] = {found.base: found.status for found in models if found}
         status |= {name: use.status for name, use in (self.networks or {}).items()}
         return [name for name, found in status.items() if found == "random"]
+        if self.masks and self.masks.network and self.masks.status:
+            status[self.masks.network] = self.masks.status
 
     @property
     def digest(self) -> str:
