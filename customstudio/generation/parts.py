@@ -142,7 +142,10 @@ def locate_weights(
     try:
         return locate(specs, folder, f"weights of {method}"), []
     except UserError as problem:
-        fix = f"{problem.fix}\n         or weights of your own: --method-dir DIR"
+        own = "weights of your own: --method-dir DIR"
+        fix = f"{problem.fix}\n         or {own}"
+        if catalog.base(base).embedded:
+            fix = f"{own}; published ones are for large bases and do not fit {base}"
         return [], [UserError(problem.what, where=problem.where, fix=fix)]
 
 
