@@ -68,8 +68,8 @@ class Settings(Record):
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
     native: VideoSpec | None = None
-    """What the method asked its base for, before it was brought to `video`; None: `video`. Sizes that
-    options have (`svd_frames` and `svd_pixels`, `tiled`, `high_resolution`) are in `options` alone."""
+    """What the method asked its base for, before it was brought to `video`; None: `video`. Sizes
+    by `svd_frames` and `svd_pixels`, `tiled` and `high_resolution` are in `options` alone."""
     animator: Provenance | None = None
     """The base model that makes videos of a method's pictures; None: it makes videos itself."""
     weights: tuple[Provenance, ...] = ()
