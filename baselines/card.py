@@ -36,7 +36,7 @@ class Card(Record):
     """The base model it is built on by default, an id of `baselines.catalog.BASES`; `none`: it
     needs no network."""
     only_on: tuple[str, ...] = ()
-    """The base models it works on, with their embedded twins; none named: any."""
+    """The base models it works on, embedded ones too only where they are named; none named: any."""
     trains: str
     """Exactly which parameters change."""
     settings: dict[str, str]
@@ -60,7 +60,7 @@ SAMPLING = {
 
 IMAGE_PROMPTS = {
     **SAMPLING,
-    "sampling_steps": "paper: 50 (of DDIM)",
+    "sampling_steps": "paper: 50, of DDIM, which is no option: videos are sampled with it",
     "guidance": "paper: 7.5",
     "scale": "its authors' README: 0.5 with a text prompt; paper: 1.0 without one",
     "images": "paper: one image",

@@ -168,9 +168,10 @@ def require_fit(name: str, used: str) -> None:
             where="--base",
             fix=f"leave it out, or one of: {some(alike, 12)}",
         )
-    if only and not {used, *spec.twin_of} & set(only):
+    if only and used not in only:
+        small = ", a small model: what the method comes with is as wide as the large ones"
         raise UserError(
-            f"{name} does not work on {used}",
-            where=f"--base {used}",
-            fix=f"use one of {', '.join(only)}",
+            f"{name} does not work on {used}{small if spec.embedded else ''}",
+            where="suite mini, or --base" if spec.embedded else f"--base {used}",
+            fix=f"use one of {', '.join(only)} (--base)",
         )

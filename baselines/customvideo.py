@@ -5,7 +5,7 @@ arXiv:2401.09962. The loss is L_recon + alpha * L_attn + L_prior; L_attn is its 
 """
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pydantic import Field
@@ -15,6 +15,7 @@ from customstudio.baselines.option_sets import (
     AttentionLoss,
     Framing,
     Layers,
+    Level,
     Projections,
     TrainingOptions,
 )
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
     from customstudio.baselines.examples import Example
     from customstudio.baselines.tuned import Tuned
-
-Level = Annotated[int, Field(ge=1, le=4)]
 
 
 class CustomVideoOptions(TrainingOptions, AttentionLoss):

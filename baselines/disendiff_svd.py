@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.option_sets import AnimationOptions, TrainingOptions
+from customstudio.baselines.option_sets import AnimationOptions, Level, TrainingOptions
 from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.task import Bases, Task, Videos
 from customstudio.suites.schema import Job
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from customstudio.baselines.examples import Example
     from customstudio.baselines.tuned import Tuned
-
-LEVEL = 3
-"""Of the calibrated maps: 16 x 16 of a picture of 512 x 512."""
 
 
 class DisenDiffOptions(AnimationOptions, TrainingOptions):
@@ -37,6 +34,8 @@ class DisenDiffOptions(AnimationOptions, TrainingOptions):
     """All steps show one reference of each subject, the first; or any of them."""
     alpha: Weight = 0.01
     """Weight of the loss on attention maps; 0: none."""
+    level: Level = 3
+    """Of the calibrated maps: 3 is 16 x 16 of a picture of 512 x 512."""
     bind: bool = True
     """A token's map is drawn to its noun's."""
     separate: bool = True
@@ -82,6 +81,7 @@ CARD = Card(
         "class_images_by": "ours",
         "one_picture": "paper: a single picture that holds all subjects; a collage is ours",
         "alpha": "its authors' code: 0.01",
+        "level": "its authors' code: maps of 16 x 16",
         "bind": "paper",
         "separate": "paper",
         "strengthen": "paper",
@@ -116,6 +116,7 @@ CARD = Card(
             question="Which resolution, where pictures are not 512 x 512?",
             choice="Where latents were halved twice: 10 x 18 at 576x320. Pictures have the size "
             "of the suite's videos, in fitting and in sampling.",
+            option="level",
         ),
         OpenPoint(
             question="How do 25 frames become the suite's video?",
@@ -187,16 +188,17 @@ def step_loss(
     from customstudio.baselines.tokens import columns
 
     model = bases.main
-    with recording(model.unet, (LEVEL,) if options.alpha else ()) as maps:
+    with recording(model.unet, (options.level,) if options.alpha else ()) as maps:
         total = reconstruction_loss(model, ours, theirs, options, noise)
     if not options.alpha:
         return total
     height, width = ours[0].image.shape[:2]
+    side = model.scale * 2 ** (options.level - 1)
     ids = model.token_ids([example.prompt for example in ours])
     calibration = calibration_loss(
-        [kept[: len(ours)] for kept in maps[LEVEL]],
+        [kept[: len(ours)] for kept in maps[options.level]],
         columns(ids, model, len(ours[0].masks)),
-        (-(-height // model.scale // 4), -(-width // model.scale // 4)),
+        (-(-height // side), -(-width // side)),
         bind=options.bind, separate=options.separate, strengthen=options.strengthen,
     )  # fmt: skip
     return total + options.alpha * calibration

@@ -13,6 +13,8 @@ Solver = Literal["dpm", "ddim"]
 Spacing = Literal["base", "leading", "linspace", "trailing"]
 """How times of sampling lie on the noise schedule, by diffusers' names; `base`: as it has it."""
 Framing = Literal["fill", "whole"]
+Level = Annotated[int, Field(ge=1, le=4)]
+"""Of attention maps: 1 where they are as large as latents, each next one half as wide."""
 Projections = Literal["kv", "qv"]
 Layers = Literal["spatial", "spatial+temporal"]
 FaceNetwork = Literal["insightface-buffalo-l", "mini-faces"]

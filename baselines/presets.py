@@ -1,7 +1,10 @@
 """What a method's settings become on another base model; names only, nothing heavy is loaded.
 
-On Stable Diffusion's families guidance is 7.5, on SDXL 5: the defaults of diffusers' pipelines. On
-a mini base the papers' settings are of networks a thousand times as large, on maps five times as
+Methods whose guidance is the default of a pipeline of diffusers have that of the base's family: 7.5
+on Stable Diffusion, 5 on SDXL; so has `dreamvideo`, whose 9 its authors' code has on another base.
+Other papers' and their codes' stays: `customcrafter` 12, `vcd` 7.5, `videomaker` 8.
+
+On a mini base the papers' settings are of networks a thousand times as large, on maps five times as
 wide: their rates hardly move anything and level 3 has maps of 4 x 4. A preset is part of a run's
 recorded options; a method keeps its name, since its base model is recorded beside it.
 """
@@ -15,13 +18,11 @@ _FIT: dict[str, Any] = {
     "class_images": 16,
     "class_images_by": "class",
 }
-_STABLE_DIFFUSION: dict[str, dict[str, Any]] = {
-    name: {"guidance": 7.5}
-    for name in (
-        "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion",
-        "dreamvideo",
-    )
-}  # fmt: skip
+_GUIDED = (
+    "untuned", "customvideo", "custom_diffusion", "dreambooth", "lora", "textual_inversion",
+    "svdiff", "dreamvideo", "videodreamer", "disendiff_svd",
+)  # fmt: skip
+_STABLE_DIFFUSION: dict[str, dict[str, Any]] = {name: {"guidance": 7.5} for name in _GUIDED}
 
 _MINI: dict[str, dict[str, Any]] = {
     "untuned": _SAMPLING,
@@ -40,6 +41,8 @@ _MINI: dict[str, dict[str, Any]] = {
         "adapter_steps": 150,
     },
     "vcd": {**_FIT, "rate": 1e-2},
+    # As customvideo, which trains such matrices too.
+    "disendiff_svd": {**_FIT, "rate": 8e-4, "level": 2},
     # No image encoder goes with a mini base's text encoder; rates stand to one another as in the
     # paper.
     "videodreamer": {
@@ -58,7 +61,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "animatediff": _STABLE_DIFFUSION,
     "animatediff-realistic-vision": _STABLE_DIFFUSION,
     "animatediff-v3-realistic-vision": _STABLE_DIFFUSION,
-    "animatediff-sdxl": {name: {"guidance": 5.0} for name in _STABLE_DIFFUSION},
+    "animatediff-sdxl": {name: {"guidance": 5.0} for name in _GUIDED},
     "text2video-zero": _STABLE_DIFFUSION,
 }
 """Base -> method -> options that differ from the method's own defaults."""
@@ -80,3 +83,6 @@ ABLATIONS = {
 }
 """Method -> the variants of its paper's tables (CustomVideo: Table 2 and 3; VCD: Table 2;
 VideoDreamer: its ablation of the losses), or without each part of its loss (DisenDiff)."""
+
+ONLY_WITH = {"videodreamer": {"weak": "visual"}}
+"""Method -> option -> the option without which it does nothing: such a variant is not made."""

@@ -17,7 +17,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from pydantic import Field
+from pydantic import Field, ValidationError
 from torch import Tensor, nn
 
 from customstudio.baselines import catalog
@@ -136,9 +136,11 @@ def train(model: VideoModel, out: Path, steps: int, options: Training, *, every:
         every: steps between checkpoints.
 
     Raises:
-        UserError: the folder is of another training, or the base cannot make such videos.
+        UserError: the folder is of another training or has more steps, or the base cannot make
+            such videos.
     """
     model.latent_shape(options.frames + 1, options.size, options.size)
+    _require_steps(out, steps)
     _claim(out, options)
     parameters = trained(model.unet)
     optimizer = torch.optim.AdamW(
@@ -155,10 +157,38 @@ def train(model: VideoModel, out: Path, steps: int, options: Training, *, every:
     return out / OURS
 
 
+def _require_steps(out: Path, steps: int) -> None:
+    path, done = out / "checkpoint.pt", 0
+    if path.is_file():
+        # Mapped, not read: at full size it is some gigabytes.
+        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        done = int(found["step"])
+    if steps < max(done, 1):
+        there = (
+            f"the training in this folder has {done} already" if done else "there is nothing to do"
+        )
+        raise UserError(
+            f"{steps} steps: {there}",
+            where=f"--steps {steps}; {path}" if done else f"--steps {steps}",
+            fix=f"at least {max(done, 1)}" + (", or another folder with --out" if done else ""),
+        )
+
+
+def _there(path: Path) -> Training:
+    try:
+        return Training.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise UserError(
+            "this record of a training is damaged, or of another version of customstudio",
+            where=f"{path}: {error.errors()[0]['msg']}",
+            fix="give another folder with --out, or go on with the version that wrote it",
+        ) from None
+
+
 def _claim(out: Path, options: Training) -> None:
     path = out / "training.json"
     if path.is_file():
-        there = Training.model_validate_json(path.read_bytes())
+        there = _there(path)
         names = [n for n in Training.model_fields if getattr(there, n) != getattr(options, n)]
         if names:
             raise UserError(

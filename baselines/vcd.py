@@ -60,7 +60,7 @@ CARD = Card(
     trains="four rows of the text encoder's embedding a subject",
     settings={
         **SAMPLING,
-        "sampling_steps": "its authors' code: 25 (of DDIM)",
+        "sampling_steps": "its authors' code: 25, of DDIM; here they are DPM-Solver++'s",
         "guidance": "its authors' code: 7.5",
         "noise_gamma": "paper, equation 4: 0.15 in the first version, 0.1 in the second",
         "steps": "paper: 200",
@@ -140,7 +140,8 @@ CARD = Card(
     "Vision; here both are done with the base, by default Realistic Vision. Its masks are of "
     "Grounding DINO and SAM; here the suite's, your own or SAM's. Its authors' code also offsets "
     "the training noise (0.1), rotates references and leaves 5 % of them unmasked, of which the "
-    "paper has nothing: left out. Tiled VCD enlarges by ESRGAN there, bicubically here.",
+    "paper has nothing: left out. Tiled VCD enlarges by ESRGAN there, bicubically here. Its "
+    "25 steps are DDIM's there, DPM-Solver++'s here.",
 )
 
 

@@ -42,9 +42,11 @@ def find_parts(
     method: str, base: str, options: Options, given: Given
 ) -> tuple[Parts, list[UserError]]:
     """All that a method loads on a base, and what is missing of it."""
+    unused = unused_folders(method, options, given)
     if base == "none":
-        return Parts(), []
+        return Parts(), unused
     folders, problems = locate_bases(base, options, given)
+    problems = [*unused, *problems]
     weights, absent = locate_weights(method, options, base, given.method)
     problems += absent
     networks: dict[str, Located] = {}
@@ -62,6 +64,29 @@ def find_parts(
         weights=tuple(weights),
         networks=networks,
     ), problems
+
+
+def unused_folders(method: str, options: Options, given: Given) -> list[UserError]:
+    """Folders that a command names of what the method does not have."""
+    problems = []
+    if given.second is not None and options.second_base is None:
+        sharper = "high_resolution" in type(options).model_fields
+        problems.append(
+            UserError(
+                f"{method} has no second base model",
+                where=f"--xl-dir or --svd-dir {given.second}",
+                fix="leave it out" + (", or --set high_resolution=true" if sharper else ""),
+            )
+        )
+    if given.method is not None and not options.needs_weights:
+        problems.append(
+            UserError(
+                f"{method} has no weights of its own",
+                where=f"--method-dir {given.method}",
+                fix="leave it out; the folder of the base model is --base-dir",
+            )
+        )
+    return problems
 
 
 def locate_bases(
@@ -117,7 +142,10 @@ def locate_weights(
     try:
         return locate(specs, folder, f"weights of {method}"), []
     except UserError as problem:
-        fix = f"{problem.fix}\n         or weights of your own: --method-dir DIR"
+        own = "weights of your own: --method-dir DIR"
+        fix = f"{problem.fix}\n         or {own}"
+        if catalog.base(base).embedded:
+            fix = f"{own}; published ones are for large bases and do not fit {base}"
         return [], [UserError(problem.what, where=problem.where, fix=fix)]
 
 

@@ -68,7 +68,8 @@ class Settings(Record):
     masks: MaskSource | None = None
     """None: the suite's own, or the method needs none."""
     native: VideoSpec | None = None
-    """What the base made, before it was brought to `video`; None: the same."""
+    """What the method asked its base for, before it was brought to `video`; None: `video`. Sizes
+    by `svd_frames` and `svd_pixels`, `tiled` and `high_resolution` are in `options` alone."""
     animator: Provenance | None = None
     """The base model that makes videos of a method's pictures; None: it makes videos itself."""
     weights: tuple[Provenance, ...] = ()
@@ -84,7 +85,7 @@ class Settings(Record):
 
     @property
     def random(self) -> list[str]:
-        """The networks whose values are random, by id."""
+        """The networks whose values are random, by id; that of masks is one of them."""
         return self.of_status("random")
 
     def of_status(self, wanted: str) -> list[str]:
@@ -92,6 +93,8 @@ class Settings(Record):
         models = (self.base, self.upscaler, self.animator, *self.weights)
         status: dict[str, str] = {found.base: found.status for found in models if found}
         status |= {name: use.status for name, use in (self.networks or {}).items()}
+        if self.masks and self.masks.network and self.masks.status:
+            status[self.masks.network] = self.masks.status
         return [name for name, found in status.items() if found == wanted]
 
     @property

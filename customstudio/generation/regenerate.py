@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from customstudio.baselines import catalog
-from customstudio.baselines.options import override, variant
-from customstudio.baselines.presets import ABLATIONS
+from customstudio.baselines.options import Options, override, variant
+from customstudio.baselines.presets import ABLATIONS, ONLY_WITH
 from customstudio.errors import UserError
 from customstudio.evaluation.api import evaluate
 from customstudio.evaluation.bundle import Run
@@ -73,11 +73,27 @@ def rows(methods: Sequence[str], *, ablations: bool) -> list[Row]:
 
 
 def requests(common: Request, wanted: Sequence[Row]) -> Iterator[tuple[str, Request]]:
-    """Name and request of each row; its videos go to `videos/NAME` in the folder of `common`."""
+    """Name and request of each row; its videos go to `videos/NAME` in the folder of `common`.
+
+    A row is left out that has the settings of an earlier one, such as a variant that a base's
+    preset is already, or that changes what does nothing there.
+    """
+    seen: list[tuple[str, Options]] = []
     for row in wanted:
         own = replace(common, method=row.method, changes=(*common.changes, *row.changes))
-        name = variant(row.method, override(own.defaults, own.changes), own.defaults)
+        options = override(own.defaults, own.changes)
+        if (row.method, options) in seen or _idle(row, options):
+            continue
+        seen.append((row.method, options))
+        name = variant(row.method, options, own.defaults)
         yield name, replace(own, out=common.out / "videos" / name)
+
+
+def _idle(row: Row, options: Options) -> bool:
+    """Whether a row changes an option that does nothing beside the others."""
+    needed = ONLY_WITH.get(row.method, {})
+    changed = [change.partition("=")[0].strip() for change in row.changes]
+    return not all(getattr(options, needed[name]) for name in changed if name in needed)
 
 
 def regenerate(

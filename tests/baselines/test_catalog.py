@@ -63,6 +63,30 @@ def test_presets_are_of_methods_and_their_options(base: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("base", "guidance"),
+    [
+        ("animatediff", 7.5),
+        ("animatediff-realistic-vision", 7.5),
+        ("animatediff-v3-realistic-vision", 7.5),
+        ("text2video-zero", 7.5),
+        ("animatediff-sdxl", 5.0),
+    ],
+)
+def test_guidance_is_the_familys_where_it_is_a_pipelines_default(
+    base: str, guidance: float
+) -> None:
+    theirs = {"customcrafter": 12.0, "vcd": 7.5, "videomaker": 8.0}
+    for name in catalog.METHODS:
+        card = catalog.card(name)
+        if card.only_on or card.base == "none" or catalog.base(card.base).takes != "text":
+            continue
+        found = catalog.defaults(name, base).model_dump()["guidance"]
+        assert found == theirs.get(name, guidance), name
+        if "default of diffusers' pipeline" in card.settings["guidance"]:
+            assert name not in theirs
+
+
+@pytest.mark.parametrize(
     ("own", "mini"),
     [
         ("zeroscope-576w", "mini-zeroscope"),

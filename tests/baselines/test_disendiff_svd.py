@@ -157,6 +157,13 @@ def test_the_loss_is_recon_and_prior_and_alpha_times_that(base: AnimateDiff) -> 
         calibration = calibration_loss([kept[:2] for kept in maps[3]], at, (2, 3))
         none = override(options, ["alpha=0"])
         zero = step_loss(Bases(base), ours, theirs, none, generator("loss"))
+        finer = step_loss(
+            Bases(base), ours, theirs, override(options, ["level=2"]), generator("loss")
+        )
+        with recording(base.unet, (2,)) as maps_2:
+            reconstruction_loss(base, ours, theirs, options, generator("loss"))
+        calibration_2 = calibration_loss([kept[:2] for kept in maps_2[2]], at, (4, 6))
+    assert float(finer) == pytest.approx(float(plain + 0.3 * calibration_2), rel=1e-6)
     assert len(maps[3]) == 5
     assert float(calibration) > 0
     assert float(found) == pytest.approx(float(plain + 0.3 * calibration), rel=1e-6)

@@ -423,11 +423,16 @@ def test_a_whole_generation(
     save_animatediff(model, tmp_path / "base")
     request = Request(
         suite, "ip_adapter_faceid", tmp_path / "out", changes=(*FAST, "faces=mini-faces"),
-        base_folder=tmp_path / "base", device="cpu",
+        base="animatediff", base_folder=tmp_path / "base", device="cpu",
     )  # fmt: skip
     bare = dataclasses.replace(request, changes=(), base="text2video-zero", base_folder=None)
     with pytest.raises(UserError, match="ip_adapter_faceid does not work on text2video-zero"):
         prepare(bare)  # before files are asked for that would be of no use
+    with pytest.raises(
+        UserError, match="does not work on mini-animatediff, a small model"
+    ) as caught:
+        prepare(dataclasses.replace(bare, base=None))
+    assert "fetch" not in str(caught.value)
     with pytest.raises(UserError) as caught:
         prepare(dataclasses.replace(bare, base="animatediff"))
     text = str(caught.value)

@@ -24,6 +24,7 @@ from customstudio.baselines.training import trainable
 from customstudio.baselines.trial import base_state, drawn_task
 from customstudio.baselines.tuned import Tuned
 from customstudio.baselines.videomaker_weights import OURS, SPECS, read_weights, trained
+from customstudio.errors import UserError
 from tests.baselines.conftest import jobs
 
 FRAMES = 2
@@ -143,6 +144,33 @@ def test_a_killed_training_goes_on_to_the_same_bits(
     longer = train(tiny_animatediff(), tmp_path / "killed", 5, options, every=2)
     fourth, fifth = load_file(whole), load_file(longer)
     assert not any(torch.equal(fourth[name], fifth[name]) for name in fourth)
+
+
+@pytest.mark.parametrize(
+    ("steps", "done", "says"),
+    [(0, None, "nothing to do"), (-3, None, "nothing to do"), (4, 5, "has 5 already")],
+)
+def test_fewer_steps_than_there_are_to_do_are_refused(
+    steps: int, done: int | None, says: str, tmp_path: Path
+) -> None:
+    model = tiny_animatediff()
+    if done:
+        torch.save({"module": {}, "optimizer": {}, "step": done}, tmp_path / "checkpoint.pt")
+    with pytest.raises(UserError, match=says) as caught:
+        train(model, tmp_path, steps, short(model))
+    assert f"--steps {steps}" in caught.value.where
+    assert not (tmp_path / "training.json").exists()
+    assert not (tmp_path / OURS).exists()
+
+
+@pytest.mark.parametrize("text", ["{", '{"base": null}', '{"older": 1}'])
+def test_a_damaged_record_is_refused(text: str, tmp_path: Path) -> None:
+    model = tiny_animatediff()
+    (tmp_path / "training.json").write_text(text)
+    with pytest.raises(UserError, match="damaged") as caught:
+        train(model, tmp_path, 1, short(model))
+    assert "training.json" in caught.value.where
+    assert (tmp_path / "training.json").read_text() == text
 
 
 def test_recomputing_activations_changes_no_gradient() -> None:

@@ -303,6 +303,8 @@ def test_what_is_missing_or_too_much_is_one_error(
     with pytest.raises(UserError) as caught:
         prepare(replace(pairs, changes=("subjects=collage",)))
     assert "more subjects" not in str(caught.value)
+    assert "do not fit mini-animatediff" in str(caught.value)
+    assert "hf download" not in str(caught.value)
 
 
 def test_exactly_the_stated_parameters_are_its_weights(base: AnimateDiff) -> None:

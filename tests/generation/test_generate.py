@@ -245,6 +245,26 @@ def test_another_base_is_looked_for(suite: Suite, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("method", ["untuned", "static_reference"])
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("--method-dir", "has no weights of its own"),
+        ("--xl-dir", "has no second base model"),
+        ("--svd-dir", "has no second base model"),
+    ],
+)
+def test_folders_of_what_a_method_has_not_are_refused(
+    method: str, option: str, says: str, tmp_path: Path
+) -> None:
+    given = ["generate", method, "--suite", "mini", "--out", str(tmp_path / "out")]
+    found = CliRunner().invoke(app, [*given, option, str(tmp_path)])
+    assert isinstance(found.exception, UserError)
+    assert str(found.exception).count("error:") == 1
+    assert f"{method} {says}" in str(found.exception)
+    assert not (tmp_path / "out").exists()
+
+
 def test_missing_packages_are_said(
     suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,12 +15,12 @@ from customstudio.cli.main import app
 from customstudio.errors import UserError
 from customstudio.generation import masks, runner
 from customstudio.generation.prepare import prepare
-from customstudio.generation.records import Settings, Sidecar
+from customstudio.generation.records import MaskSource, Settings, Sidecar
 from customstudio.generation.segmenter import Segmenter, choose
 from customstudio.media.image import load_image
 from customstudio.media.masks import load_mask
 from customstudio.suites.references import data_dir
-from customstudio.suites.schema import Suite
+from customstudio.suites.schema import Suite, VideoSpec
 from customstudio.weights.networks import manifest
 from customstudio.weights.store import RANDOM_MARK
 from tests.baselines.conftest import _tiny, tiny_folder  # noqa: F401
@@ -147,6 +147,21 @@ def test_a_generation_with_made_masks(
     assert runner.run(prepare(request), Silent()).made == 1
     with pytest.raises(UserError, match="not made with these settings"):
         prepare(request_of("customvideo", changes=FAST))
+
+
+def test_a_random_segmenter_is_said() -> None:
+    plain = Settings(
+        name="vcd", method="vcd", options={}, suite="mini", suite_version="v1", suite_digest="0",
+        prompt_set="p", base=None, upscaler=None, arithmetic="float32",
+        video=VideoSpec(frames=1, fps=8.0, width=64, height=64),
+        masks=MaskSource(kind="segment", network=masks.NETWORK, status="unrecorded"),
+    )  # fmt: skip
+    assert plain.masks is not None
+    assert plain.random == []
+    made = plain.masks.model_copy(update={"status": "random"})
+    assert plain.model_copy(update={"masks": made}).random == [masks.NETWORK]
+    folder = MaskSource(kind="folder")
+    assert plain.model_copy(update={"masks": folder}).random == []
 
 
 def test_masks_that_are_there_are_kept(

@@ -12,6 +12,7 @@ from customstudio.baselines import catalog
 from customstudio.errors import UserError
 from customstudio.evaluation.compare import compare, holm
 from customstudio.generation.contact_sheet import write_sheet
+from customstudio.generation.prepare import Request
 from customstudio.generation.regenerate import (
     Row,
     against_floors,
@@ -45,6 +46,21 @@ def test_rows_are_the_catalogs_and_their_papers_ablations() -> None:
     assert ("negative=false",) in names
     with pytest.raises(UserError, match="unknown method"):
         rows(["nothing"], ablations=False)
+
+
+def test_variants_that_change_nothing_are_not_made(tmp_path: Path) -> None:
+    """On a mini base `visual=false` is the preset, beside which `weak` does nothing."""
+    mini, wanted = load_suite("mini"), rows(["videodreamer"], ablations=True)
+    common = Request(mini, "videodreamer", tmp_path)
+    names = [name for name, _ in requests(common, wanted)]
+    assert names == [
+        "videodreamer", "videodreamer[data=separate]", "videodreamer[data=mixed]"
+    ]  # fmt: skip
+    full = [name for name, _ in requests(replace(common, base="animatediff"), wanted)]
+    assert full == [*names, "videodreamer[visual=false]", "videodreamer[weak=0]"]
+    everything = rows(catalog.METHODS, ablations=True)
+    every = [name for name, _ in requests(common, everything)]
+    assert len(every) == len(set(every)) == len(everything) - 2
 
 
 def test_methods_are_made_scored_and_shown(
