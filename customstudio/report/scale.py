@@ -45,6 +45,10 @@ class Scale:
         return tuple(Tick(at, label, _lean(at, label, left, right)) for at, label in spots)
 
 
+NO_SPREAD = 1e-12
+"""Values nearer to one another than this are one: scores are float32."""
+
+
 def axis(values: Iterable[float], start: float, end: float) -> Scale:
     """An axis with some room on both sides of all values.
 
@@ -53,7 +57,8 @@ def axis(values: Iterable[float], start: float, end: float) -> Scale:
     """
     found = list(values)
     low, high = (min(found), max(found)) if found else (0.0, 1.0)
-    room = 0.06 * (high - low) if high > low else max(0.05 * abs(high), 0.01)
+    same = high - low < NO_SPREAD
+    room = max(0.05 * abs(high), 0.01) if same else 0.06 * (high - low)
     return Scale(low - room, high + room, start, end)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -43,6 +43,7 @@ def test_labels_never_meet_and_marks_stay_inside(tmp_path: Path, methods: int) -
             assert 8 <= (row.low or row.x) <= row.x <= (row.high or row.x) <= WIDTH - 8
 
 
+@example([0.0, 5e-324], (10.0, 350.0))
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=9),
     st.sampled_from([(10.0, 350.0), (98.0, 8.0)]),
