@@ -28,10 +28,12 @@ from customstudio.files import replacing
 from customstudio.metrics.backbones import clip
 from customstudio.metrics.backbones.clip import Clip
 from customstudio.mini.captions import CLASSES
+from customstudio.mini.check import HELD_OUT as UNSEEN
 from customstudio.mini.check import WEIGHTS, located
+from customstudio.mini.look import Identity
 from customstudio.mini.places import PLACES
 from customstudio.mini.shapes import Array
-from customstudio.mini.world import ACTIONS
+from customstudio.mini.world import ACTIONS, CAMERAS, Scene, render
 
 BAR, STEPS, GUIDANCE = 0.8, 10, 4.0
 WORDS = {"class": CLASSES, "action": ACTIONS, "place": PLACES}
@@ -79,6 +81,19 @@ def made(
     return np.concatenate(found)
 
 
+def rendered(prompts: Sequence[tuple[int, int, int]] = HELD_OUT) -> Frames:
+    """True videos of the prompts, of individuals that nothing was trained on: what can be had."""
+    rng = np.random.default_rng(0)
+    scenes = [
+        Scene(
+            (Identity(CLASSES[noun], UNSEEN + number),), ACTIONS[action], PLACES[place],
+            str(rng.choice(CAMERAS)), seed=number,
+        )
+        for number, (noun, action, place) in enumerate(prompts)
+    ]  # fmt: skip
+    return np.stack([render(scene).frames for scene in scenes])
+
+
 def write_sheet(path: Path, videos: Frames, columns: int = 5) -> None:
     """A PNG of videos: first, middle and last frame of each, in the order of the prompts."""
     shown = videos[:, [0, videos.shape[1] // 2, -1]]
@@ -105,11 +120,14 @@ def main() -> None:
     parser.add_argument("--sheets", type=Path, help="folder of pictures of the videos")
     asked = parser.parse_args()
     print("| base | class | action | place | prompts |\n|---|---|---|---|---|")
-    passed, network = True, judge()
-    for name in asked.bases.split(","):
-        model = load_base(locate([catalog.base(name)])[0])
-        assert isinstance(model, VideoModel)
-        videos = made(model, HELD_OUT[: asked.prompts], steps=asked.steps, guidance=asked.guidance)
+    passed, network, prompts = True, judge(), HELD_OUT[: asked.prompts]
+    for name in ("rendered", *filter(None, asked.bases.split(","))):
+        if name == "rendered":
+            videos = rendered(prompts)
+        else:
+            model = load_base(locate([catalog.base(name)])[0])
+            assert isinstance(model, VideoModel)
+            videos = made(model, prompts, steps=asked.steps, guidance=asked.guidance)
         found = recognised(network, videos)
         values = " | ".join(f"{value:.2f}" for value in found.by_word.values())
         print(f"| {name} | {values} | {len(videos)} |", flush=True)
