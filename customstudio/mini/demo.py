@@ -50,7 +50,8 @@ def demo(out: Path, generation: Generation, progress: Progress | None = None) ->
     """Render or generate the brief jobs of suite `mini`, evaluate and submit each lot.
 
     Every step is the one that real videos go through, with networks that were trained on the
-    embedded world. What an earlier demo left in the folder is replaced.
+    embedded world. What an earlier demo that came to its end left in the folder is replaced; videos
+    of one that did not are gone on with, and refused if the methods' settings changed since.
 
     Raises:
         UserError: a method's videos could not be made.
@@ -123,5 +124,5 @@ def _remove_earlier(out: Path) -> None:
         earlier = out / source / "run.json"
         if earlier.is_file() and NOTE in earlier.read_text():
             shutil.rmtree(out / source)
-            shutil.rmtree(out / "videos" / source, ignore_errors=True)  # an older one's layout
+            shutil.rmtree(out / "videos" / source, ignore_errors=True)
             shutil.rmtree(out / "board", ignore_errors=True)

@@ -1,11 +1,15 @@
-"""The suite `mini`: subjects that no training has seen, in tables and images like any suite's.
+"""The suites `mini` and `mini-dev`: subjects that no training has seen, in files like any suite's.
 
-`python -m customstudio.mini.suite` writes `suites/data/mini` anew; a test holds the files to it.
+`mini-dev` is for choosing settings: it has the pairs of prompt set `brief`, with other individuals.
+`python -m customstudio.mini.suite` writes their folders in `suites/data` anew; a test holds the
+files to it.
 """
 
 import csv
 import io
 import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,7 @@ from customstudio.mini.world import CAMERAS, Scene, portrait
 from customstudio.suites.declaration import DATA
 from customstudio.suites.inventory import Inventory, describe, write_inventory
 
-FOLDER = DATA / "mini"
+FOLDER, DEV_FOLDER = DATA / "mini", DATA / "mini-dev"
 REFERENCES, SIDE = 4, 128
 SUBJECTS = {
     "pet_cat1": Identity("cat", 1_000_155),
@@ -80,6 +84,11 @@ BRIEF = (
 )
 """The pairs of prompt set `brief`, for demos and trials: 24 jobs."""
 BRIEF_TEMPLATES = (1, 5)
+DEV_SUBJECTS = {
+    name: replace(identity, seed=identity.seed + 1_000_000)
+    for name, identity in SUBJECTS.items()
+    if any(name in pair for pair in BRIEF)
+}
 _WHO = {2: "a <c1> and a <c2>", 3: "a <c1>, a <c2> and a <c3>"}
 
 
@@ -95,11 +104,15 @@ def scene(pair: str, prompt_id: str, seed: int | str) -> Scene:
     return Scene(subjects, action, place, CAMERAS[number % 4], seed=number % 2**31)
 
 
-def write(folder: Path = FOLDER) -> None:
-    """Write the tables and the reference images with their masks into a folder."""
-    _tables(folder)
+def write(
+    folder: Path,
+    subjects: Mapping[str, Identity] = SUBJECTS,
+    pairs: Sequence[tuple[str, ...]] = PAIRS,
+) -> None:
+    """Write the suite of a folder's name: its tables, reference images and their masks."""
+    _tables(folder, subjects, pairs)
     entries = {}
-    for name, identity in SUBJECTS.items():
+    for name, identity in subjects.items():
         for number in range(REFERENCES):
             clip = portrait(identity, number, SIDE)
             mask = (255 * clip.masks(0)[0]).astype(np.uint8)
@@ -109,11 +122,13 @@ def write(folder: Path = FOLDER) -> None:
                 with replacing(folder / relative) as file:
                     Image.fromarray(picture).save(file, "PNG", optimize=True)
                 entries[relative] = describe(folder / relative, "mini world", "rendered")
-    write_inventory(folder, Inventory(suite="mini").with_files(entries))
+    write_inventory(folder, Inventory(suite=folder.name).with_files(entries))
 
 
-def _tables(folder: Path) -> None:
-    subjects = [
+def _tables(
+    folder: Path, subjects: Mapping[str, Identity], pairs: Sequence[tuple[str, ...]]
+) -> None:
+    subject_rows = [
         {
             "id": name,
             "class_noun": identity.noun,
@@ -126,13 +141,13 @@ def _tables(folder: Path) -> None:
             "licence": "Apache-2.0",
             "evidence": "rendered by CustomStudio",
         }
-        for name, identity in SUBJECTS.items()
+        for name, identity in subjects.items()
     ]
-    pairs = []
-    for names in PAIRS:
-        members = [SUBJECTS[name] for name in names]
+    pair_rows = []
+    for names in pairs:
+        members = [subjects[name] for name in names]
         nouns = [m.noun for m in members]
-        pairs.append(
+        pair_rows.append(
             {
                 "subjects": "+".join(names),
                 "type": f"[{', '.join(m.category for m in members)}]",
@@ -156,7 +171,7 @@ def _tables(folder: Path) -> None:
         for index, (action, place) in enumerate(TEMPLATES, 1)
         if prompt_set == "world" or index in BRIEF_TEMPLATES
     ]
-    for name, rows in (("subjects", subjects), ("pairs", pairs), ("prompts", prompts)):
+    for name, rows in (("subjects", subject_rows), ("pairs", pair_rows), ("prompts", prompts)):
         table = io.StringIO()
         writer = csv.DictWriter(table, list(rows[0]), lineterminator="\n")
         writer.writeheader()
@@ -165,4 +180,5 @@ def _tables(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    write()
+    write(FOLDER)
+    write(DEV_FOLDER, DEV_SUBJECTS, BRIEF)

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.nn.functional import (
     binary_cross_entropy_with_logits,
@@ -20,7 +19,7 @@ from torch.nn.functional import (
     smooth_l1_loss,
 )
 
-from customstudio.files import write_bytes
+from customstudio.files import cache_folder, write_bytes
 from customstudio.mini.face_batches import Target, album, detector_batch, recogniser_batch
 from customstudio.mini.face_data import COUNTS, Labelled, labelled
 from customstudio.mini.face_networks import ANCHORS, Detector, Recogniser
@@ -88,7 +87,7 @@ def main() -> None:
     """Render, train, export."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path(user_cache_dir("customstudio")) / "mini")
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "mini")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -14,12 +14,11 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32, UInt8
-from platformdirs import user_cache_dir
 from safetensors.torch import save
 from torch import Tensor, nn
 from torchvision.models.optical_flow import raft_small
 
-from customstudio.files import replacing, write_bytes
+from customstudio.files import cache_folder, replacing, write_bytes
 from customstudio.mini.face_batches import worn
 from customstudio.mini.look import NOUNS, Identity
 from customstudio.mini.places import PLACES
@@ -112,7 +111,7 @@ def main() -> None:
     """Render, train, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--cache", type=Path, default=Path(user_cache_dir("customstudio")) / "mini")
+    parser.add_argument("--cache", type=Path, default=cache_folder() / "mini")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()

@@ -5,7 +5,6 @@ two of those, so that a batch drawn from one cohort is full of look-alikes of th
 pictures are in daylight: another light is a product with three numbers, done in training.
 """
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int, UInt8
-from platformdirs import user_cache_dir
 
+from customstudio.files import cache_folder
 from customstudio.mini.look import NOUNS, Identity, Look, mix
 from customstudio.mini.places import PLACES
 from customstudio.mini.shapes import Array
@@ -50,8 +49,7 @@ class Pictures:
 
 def default_cache() -> Path:
     """`$CUSTOMSTUDIO_CACHE`, or the user's cache folder; `mini-training` in it."""
-    named = os.environ.get("CUSTOMSTUDIO_CACHE")
-    return Path(named or user_cache_dir("customstudio")) / "mini-training"
+    return cache_folder() / "mini-training"
 
 
 def pictures(cache: Path, cohorts: int = COHORTS, workers: int = 1) -> Pictures:

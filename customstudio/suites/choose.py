@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from customstudio.errors import UserError
-from customstudio.suites.load import load_suite
+from customstudio.suites.load import SUITES, load_declaration, load_suite
 from customstudio.suites.schema import Suite
 
 
@@ -29,7 +29,17 @@ def choose(
                 where="--prompts",
                 fix="leave it out, or use suite `custom`",
             )
+        if seeds != 1:
+            raise UserError(
+                f"suite {name} has its own seeds",
+                where="--seeds",
+                fix="leave it out, or use suite `custom`",
+            )
         return load_suite(name, prompt_set=prompt_set, references=references)
+    if prompt_set is not None:
+        raise UserError(
+            "suite custom has no prompt sets", where="--prompt-set", fix="give --prompts FILE"
+        )
     if references is None or prompts is None:
         raise UserError(
             "suite custom needs a folder of references and a file of prompts",
@@ -50,8 +60,12 @@ def require_jobs(suite: Suite) -> None:
     if suite.jobs:
         return
     missing = "; ".join(suite.unpublished) or "no pair takes any of its prompts"
+    yours = suite.name in SUITES and load_declaration(suite.name).subjects_from_references
+    fix = "give your own subjects: --references DIR"
+    if not yours:
+        fix = "use suite custom with your own subjects and prompts: --references DIR --prompts FILE"
     raise UserError(
         f"suite {suite.name} has no jobs ({suite.label})",
         where=f"unpublished: {missing}",
-        fix="where subjects are yours to give, pass --references DIR; else use another suite",
+        fix=fix,
     )

@@ -24,8 +24,11 @@ SUITES: tuple[str, ...] = (
     "videomaker-human",
     "videomaker-object",
     "mini",
+    "mini-dev",
 )
 """The suites that come with the package; `custom` is any folder of yours (`load_custom`)."""
+EMBEDDED: tuple[str, ...] = ("mini", "mini-dev")
+"""Those that CustomStudio renders itself: never official."""
 
 
 def load_suite(

@@ -1,6 +1,7 @@
 """The suite `mini` is what its renderer writes, and loads like any other."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,15 +15,22 @@ from customstudio.suites.load import load_suite
 from customstudio.suites.references import data_dir, find_references
 
 
-def test_the_files_are_what_the_renderer_writes(tmp_path: Path) -> None:
-    mini.write(tmp_path)
+@pytest.mark.parametrize(
+    ("shipped", "what"),
+    [(mini.FOLDER, ()), (mini.DEV_FOLDER, (mini.DEV_SUBJECTS, mini.BRIEF))],
+    ids=["mini", "mini-dev"],
+)
+def test_the_files_are_what_the_renderer_writes(
+    tmp_path: Path, shipped: Path, what: tuple[Any, ...]
+) -> None:
+    mini.write(tmp_path, *what)
     for name in ("subjects.csv", "pairs.csv", "prompts.csv"):
-        assert (tmp_path / name).read_bytes() == (mini.FOLDER / name).read_bytes()
+        assert (tmp_path / name).read_bytes() == (shipped / name).read_bytes()
     written = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*.png"))
-    assert written == sorted(p.relative_to(mini.FOLDER) for p in mini.FOLDER.rglob("*.png"))
+    assert written == sorted(p.relative_to(shipped) for p in shipped.rglob("*.png"))
     for path in written:
-        ours, shipped = (np.asarray(Image.open(root / path)) for root in (tmp_path, mini.FOLDER))
-        assert np.array_equal(ours, shipped), path
+        ours, theirs = (np.asarray(Image.open(root / path)) for root in (tmp_path, shipped))
+        assert np.array_equal(ours, theirs), path
 
 
 def test_counts_and_references(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,6 +53,15 @@ def test_every_job_has_a_scene_that_its_prompt_describes() -> None:
 
 def test_no_subject_is_of_the_training_range() -> None:
     assert all(identity.seed >= 1_000_000 for identity in mini.SUBJECTS.values())
+
+
+def test_settings_are_chosen_on_the_pairs_of_brief_and_other_individuals() -> None:
+    brief, dev = load_suite("mini", prompt_set="brief"), load_suite("mini-dev")
+    taken = [name for name, pair in brief.pairs.items() if pair.template_set]
+    assert set(taken) == set(dev.pairs)
+    assert {job.id for job in dev.jobs} == {job.id for job in brief.jobs}
+    assert not set(mini.SUBJECTS.values()) & set(mini.DEV_SUBJECTS.values())
+    assert data_dir("mini-dev") == mini.DEV_FOLDER
 
 
 def test_masks_fit_their_pictures() -> None:

@@ -8,7 +8,7 @@ import pytest
 from customstudio.errors import UserError
 from customstudio.suites.check import check_suite, counts
 from customstudio.suites.declaration import DATA
-from customstudio.suites.load import SUITES, load_declaration, load_suite
+from customstudio.suites.load import EMBEDDED, SUITES, load_declaration, load_suite
 from customstudio.suites.schema import Suite
 from customstudio.suites.tables import SUBJECT_COLUMNS, read_csv
 
@@ -28,7 +28,7 @@ def test_every_folder_is_a_suite() -> None:
 def test_tables_are_sound(name: str, prompt_set: str) -> None:
     suite = load_suite(name, prompt_set=prompt_set)
     assert [str(problem) for problem in check_suite(suite, load_declaration(name))] == []
-    assert suite.unpublished or name == "mini"
+    assert suite.unpublished or name in EMBEDDED
 
 
 def test_customstudio_counts(customstudio: Suite) -> None:
@@ -132,7 +132,7 @@ def test_check_finds_what_is_wrong(customstudio: Suite) -> None:
     assert any(what.startswith("the digest is") for what in found)
 
 
-@pytest.mark.parametrize("name", [n for n in SUITES if n not in ("customstudio", "mini")])
+@pytest.mark.parametrize("name", [n for n in SUITES if n not in ("customstudio", *EMBEDDED)])
 def test_sister_suites_have_no_jobs_and_say_why(name: str) -> None:
     suite = load_suite(name)
     assert suite.jobs == ()
