@@ -9,9 +9,8 @@ from customstudio.evaluation.records import KeyInfo
 from customstudio.metrics import catalog
 from customstudio.records import Record, digest
 from customstudio.submissions.entries import Listed
-from customstudio.submissions.rules import EMBEDDED_SUITES
 from customstudio.submissions.schema import SuiteRef
-from customstudio.suites.load import SUITES, load_declaration
+from customstudio.suites.load import EMBEDDED, SUITES, load_declaration
 
 Part = Literal["verified", "self-reported", "unofficial"]
 PARTS: tuple[Part, ...] = ("verified", "self-reported", "unofficial")
@@ -45,7 +44,7 @@ class Board(Record):
     @property
     def embedded(self) -> bool:
         """Rendered by CustomStudio itself: the embedded world."""
-        return self.suite.name in EMBEDDED_SUITES
+        return self.suite.name in EMBEDDED
 
     @property
     def title(self) -> str:

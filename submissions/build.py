@@ -10,12 +10,13 @@ import pyarrow as pa
 from customstudio.errors import UserError, raise_all, some
 from customstudio.evaluation import tables
 from customstudio.evaluation.bundle import Run, load_run
-from customstudio.evaluation.records import RunInfo
+from customstudio.evaluation.records import MADE_WITH, RunInfo
 from customstudio.submissions import parquet
 from customstudio.submissions.contents import Contents, sealed
 from customstudio.submissions.documents import MOST_BYTES, read_toml
 from customstudio.submissions.schema import ENV, SCORES, SUBMISSION, VIDEOS, MethodCard
 from customstudio.submissions.texts import PACKAGES
+from customstudio.suites.load import EMBEDDED
 
 
 def read_card(path: Path) -> MethodCard:
@@ -57,9 +58,11 @@ def build(
         supersedes: id of the same owner's submission that this one takes the place of.
 
     Raises:
-        UserError: not a finished run, or not one method in it.
+        UserError: not a finished run, not one method in it, or videos of random or embedded base
+            models on another suite than an embedded one.
     """
     run = run if isinstance(run, Run) else load_run(run)
+    _require_published(run)
     chosen = _one_method(run, method)
     summary = next(one for one in run.summary.methods if one.method == chosen)
     info = run.info
@@ -89,6 +92,18 @@ def build(
             VIDEOS: parquet.write(_part(videos, chosen, parquet.VIDEOS)),
         }
     )
+
+
+def _require_published(run: Run) -> None:
+    """A submission does not hold how its videos were made, so that no gate could tell."""
+    made = [why for why in run.info.unofficial_because if why.startswith(MADE_WITH)]
+    if made and run.info.suite.name not in EMBEDDED:
+        raise UserError(
+            f"these are no videos of a published model: {made[0]}",
+            where=str(run.path),
+            fix="make them with published weights; those of the embedded world go on boards with "
+            "its own suite, mini",
+        )
 
 
 def _one_method(run: Run, method: str | None) -> str:

@@ -8,12 +8,10 @@ from customstudio.metrics import catalog
 from customstudio.metrics.catalog import Protocol
 from customstudio.submissions.findings import Finding, first_of, shown
 from customstudio.submissions.schema import NetworkRef, Submission, SuiteRef
-from customstudio.suites.load import SUITES, load_declaration, load_suite
+from customstudio.suites.load import EMBEDDED, SUITES, load_declaration, load_suite
 from customstudio.suites.schema import Suite
 from customstudio.weights.networks import Network, manifest
 
-EMBEDDED_SUITES = ("mini",)
-"""Rendered by CustomStudio itself: never official."""
 OWN_VIDEOS = ("manifest", "custom")
 """What a run calls its suite where there was none: scores that nobody else can make."""
 _EVALUATE = "evaluate again with this CustomStudio, and submit that run"
@@ -170,7 +168,7 @@ def unofficial(
     reasons = []
     if not protocol.official:
         reasons.append(f"protocol {protocol.id}: {protocol.about}")
-    if suite is not None and suite.name in EMBEDDED_SUITES:
+    if suite is not None and suite.name in EMBEDDED:
         reasons.append(f"suite {suite.name}: {suite.label}")
     if submission.settings.precision != "float32":
         reasons.append(f"precision {submission.settings.precision}, not float32")

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from customstudio.cli.options import Json
-from customstudio.cli.submit import ToOption, print_verdict, server_of
+from customstudio.cli.options import Json, To
+from customstudio.cli.submit import print_verdict, server_of
 
 if TYPE_CHECKING:
     from customstudio.submissions.store import Store
@@ -105,7 +105,7 @@ def check_submission(
 @app.command()
 def withdraw(
     submission: IdArg,
-    store: ToOption = None,
+    store: To = None,
     about: Annotated[str | None, typer.Option(help="Why, in a sentence.")] = None,
 ) -> None:
     """Take a submission of yours off the boards; a tombstone stays."""

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from customstudio.cli import options
+
 if TYPE_CHECKING:
     from customstudio.client import Server
     from customstudio.submissions.contents import Contents
@@ -13,22 +15,12 @@ if TYPE_CHECKING:
     from customstudio.submissions.schema import Verdict
     from customstudio.submissions.store import Store
 
-ToOption = Annotated[
-    str | None,
-    typer.Option(
-        "--to",
-        "--store",
-        help="Folder of the store, or address of a server: https://...",
-        show_default="$CUSTOMSTUDIO_STORE",
-    ),
-]
-
 
 def submit(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     card: Annotated[Path, typer.Option(help="The method's card (TOML).")],
     check: Annotated[bool, typer.Option("--check", help="Only check; send nothing.")] = False,
-    to: ToOption = None,
+    to: options.To = None,
     method: Annotated[
         str | None, typer.Option(help="Which method, where the run has several.")
     ] = None,
@@ -51,7 +43,7 @@ def submit(
     method_card = build.read_card(card)
     key = owner_key()
     if supersedes:
-        supersedes = _target(to).entry(supersedes).entry.id
+        supersedes = target_of(to).entry(supersedes).entry.id
     contents = build.build(run, method_card, owner=key.public, method=method, supersedes=supersedes)
     if check or save:
         verdict = gate(contents).verdict
@@ -64,7 +56,7 @@ def submit(
         write_bytes(save, pack(contents))
         typer.echo(f"saved: {save}")
     if not check:
-        _publish(_target(to), contents, key)
+        publish(target_of(to), contents, key)
 
 
 def server_of(named: str | None) -> "Server | None":
@@ -76,13 +68,15 @@ def server_of(named: str | None) -> "Server | None":
     return Server(address) if is_address(address) else None
 
 
-def _target(named: str | None) -> "Server | Store":
+def target_of(named: str | None) -> "Server | Store":
+    """The server or the store that is named; None: the default one."""
     from customstudio.submissions.store import Store, default_store
 
     return server_of(named) or Store(Path(named) if named else default_store())
 
 
-def _publish(target: "Server | Store", contents: "Contents", key: "Key") -> None:
+def publish(target: "Server | Store", contents: "Contents", key: "Key") -> None:
+    """Send a submission, and say what became of it."""
     from customstudio.submissions.store import Store
 
     published = target.publish(contents, key)

@@ -1,12 +1,14 @@
 """The gate: a good submission passes; each kind of lie is found, all of them at once."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from customstudio.errors import UserError
 from customstudio.metrics import catalog
 from customstudio.submissions.build import build
 from customstudio.submissions.contents import Contents
@@ -15,6 +17,7 @@ from customstudio.submissions.gate import Checked, check
 from customstudio.submissions.keys import Key
 from customstudio.submissions.rules import Rules
 from customstudio.submissions.schema import ENV, SCORES, VIDEOS
+from customstudio.suites.load import EMBEDDED
 from tests.submissions import factory
 from tests.submissions.mutate import resealed, with_fields, with_rows
 
@@ -188,8 +191,6 @@ def test_missing_results_are_no_zeros(good: Contents, gate: Gate) -> None:
 
 
 def test_one_method(tmp_path: Path, key: Key, gate: Gate) -> None:
-    from customstudio.errors import UserError
-
     run = factory.write_run(tmp_path / "two", methods=("A", "B"))
     with pytest.raises(UserError, match="exactly one method"):
         build(run, factory.card(), owner=key.public)
@@ -277,3 +278,20 @@ def test_other_bytes_than_the_manifest(good: Contents, gate: Gate) -> None:
     del files[VIDEOS]
     assert "missing" in whats(gate(Contents(files)))
     assert "missing" in whats(gate(Contents({})))
+
+
+def test_videos_of_no_published_model_are_not_submitted(
+    run: Path, key: Key, tmp_path: Path
+) -> None:
+    """But on the embedded world's own suite, which is never official."""
+    shutil.copytree(run, tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    info = json.loads(path.read_text())
+    assert info["suite"]["name"] not in EMBEDDED
+    info["unofficial_because"] = ["videos made with random values: zeroscope-576w"]
+    path.write_text(json.dumps(info))
+    with pytest.raises(UserError, match="no videos of a published model: videos made with random"):
+        build(tmp_path / "run", factory.card(), owner=key.public)
+    info["suite"]["name"] = "mini"
+    path.write_text(json.dumps(info))
+    assert build(tmp_path / "run", factory.card(), owner=key.public).files
