@@ -16,7 +16,6 @@ from customstudio.baselines.option_sets import AnimationOptions
 from customstudio.baselines.sampling import enlarge, job_noise
 from customstudio.baselines.seeds import normal
 from customstudio.baselines.task import Bases, Task, Videos
-from customstudio.errors import UserError
 from customstudio.suites.schema import Job, VideoSpec
 
 
@@ -32,14 +31,10 @@ def animated(
 
     Args:
         pictures: one a job, each a video of one frame.
-
-    Raises:
-        UserError: the suite's videos are longer than what is made.
     """
     model, video = bases.animator, task.video
     if model is None:
         raise ValueError("nothing is there to animate the pictures: SVD-XT is not loaded")
-    require_frames(task, options)
     width, height = size_of(video, options.svd_pixels)
     shape = model.latent_shape(options.svd_frames, height, width)
     names = [(task.suite, job.pair, job.prompt_id, job.seed) for job in jobs]
@@ -57,20 +52,6 @@ def animated(
     )
     frames = model.decode(latents)[:, kept(options.svd_frames, video.frames, options.svd_keep)]
     return enlarge(frames, (video.width, video.height))
-
-
-def require_frames(task: Task, options: AnimationOptions) -> None:
-    """Refuse videos that are longer than what is made.
-
-    Raises:
-        UserError: they are.
-    """
-    if task.video.frames > options.svd_frames:
-        raise UserError(
-            f"videos of {task.video.frames} frames: the animation has {options.svd_frames}",
-            where=f"the video of suite {task.suite}, and --set svd_frames",
-            fix=f"--set svd_frames={task.video.frames} (SVD-XT was trained with 25)",
-        )
 
 
 def size_of(video: VideoSpec, pixels: int) -> tuple[int, int]:

@@ -7,6 +7,7 @@ that the model learns that they occur together.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, UInt8
@@ -30,6 +31,15 @@ class Picture:
 
     image: Image
     mask: Mask
+
+
+class Collage(NamedTuple):
+    """Pictures in one image."""
+
+    image: Image
+    masks: Bool[NDArray[np.bool_], "subjects height width"]
+    covered: Mask
+    """Where a picture is, and not the white around it."""
 
 
 def read_pictures(
@@ -75,7 +85,7 @@ def collage(
     size: tuple[int, int],
     scale: float = 1.0,
     framing: Framing = "whole",
-) -> tuple[Image, Bool[NDArray[np.bool_], "subjects height width"]]:
+) -> Collage:
     """Pictures in panels of one width, from left to right, white around them.
 
     Args:
@@ -84,19 +94,21 @@ def collage(
         framing: what 1 means: the whole picture is in the panel, or the picture fills it.
 
     >>> black = Picture(np.zeros((4, 4, 3), np.uint8), np.ones((4, 4), bool))
-    >>> image, masks = collage([black, black], (4, 8))
-    >>> image.max(), masks.sum(axis=(1, 2)).tolist()
-    (np.uint8(0), [16, 16])
+    >>> image, masks, covered = collage([black, black], (4, 8))
+    >>> image.max(), masks.sum(axis=(1, 2)).tolist(), covered.all()
+    (np.uint8(0), [16, 16], np.True_)
     """
     height, width = size
     image = np.full((height, width, 3), 255, np.uint8)
     masks = np.zeros((len(pictures), height, width), np.bool_)
+    covered = np.zeros((height, width), np.bool_)
     edges = panel_edges(width, len(pictures))
     for index, picture in enumerate(pictures):
         left, right = edges[index], edges[index + 1]
-        panel, inside = _fit(picture, (height, right - left), scale, framing)
-        image[:, left:right], masks[index, :, left:right] = panel, inside
-    return image, masks
+        one = _fit(picture, (height, right - left), scale, framing)
+        image[:, left:right], masks[index, :, left:right] = one.image, one.masks[0]
+        covered[:, left:right] = one.covered
+    return Collage(image, masks, covered)
 
 
 def panel_edges(width: int, count: int) -> list[int]:
@@ -120,9 +132,7 @@ def cropped(picture: Picture) -> Picture:
     return Picture(picture.image[box], picture.mask[box])
 
 
-def _fit(
-    picture: Picture, size: tuple[int, int], scale: float, framing: Framing
-) -> tuple[Image, Mask]:
+def _fit(picture: Picture, size: tuple[int, int], scale: float, framing: Framing) -> Collage:
     """A picture in the middle of a white panel, its mask with it."""
     height, width = picture.mask.shape
     side: Callable[[float, float], float] = min if framing == "whole" else max
@@ -131,11 +141,12 @@ def _fit(
     scaled = np.asarray(Pillow.fromarray(picture.image).resize(inner, Pillow.Resampling.BICUBIC))
     mask = Pillow.fromarray(picture.mask.astype(np.uint8)).resize(inner, Pillow.Resampling.NEAREST)
     panel = np.full((*size, 3), 255, np.uint8)
-    inside = np.zeros(size, np.bool_)
+    inside, covered = np.zeros((2, *size), np.bool_)
     (to_y, from_y), (to_x, from_x) = _overlap(size[0], inner[1]), _overlap(size[1], inner[0])
     panel[to_y, to_x] = scaled[from_y, from_x]
     inside[to_y, to_x] = np.asarray(mask, np.bool_)[from_y, from_x]
-    return panel, inside
+    covered[to_y, to_x] = True
+    return Collage(panel, inside[None], covered)
 
 
 def _overlap(outer: int, inner: int) -> tuple[slice, slice]:

@@ -42,7 +42,7 @@ CARD = Card(
         "rate": "CustomVideo: 4e-5",
         "weight_decay": "CustomVideo: 1e-2, AdamW",
         "augment": "Custom Diffusion: sizes, with words for them; how far is ours",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "Custom Diffusion: a rare word",
         "prior_weight": "Custom Diffusion: 1.0",
         "class_images": "Custom Diffusion: 200",

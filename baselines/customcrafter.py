@@ -68,7 +68,7 @@ CARD = Card(
         "rate": "paper: 3e-5",
         "weight_decay": "paper: 1e-2, AdamW",
         "augment": "ours: as for CustomVideo",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "ours: a rare word",
         "prior_weight": "paper, equation 4: alpha 1.0",
         "class_images": "paper: 200",

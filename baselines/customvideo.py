@@ -4,7 +4,7 @@ Wang et al., "CustomVideo: Customizing Text-to-Video Generation with Multiple Su
 arXiv:2401.09962. The loss is L_recon + alpha * L_attn + L_prior; L_attn is its equation 2.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -18,14 +18,17 @@ from customstudio.baselines.option_sets import (
     Level,
     Projections,
     TrainingOptions,
+    unattended,
 )
 from customstudio.baselines.options import Weight
 from customstudio.baselines.task import Bases, Task, Videos
-from customstudio.suites.schema import Job
+from customstudio.errors import UserError
+from customstudio.suites.schema import Job, VideoSpec
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from customstudio.baselines.bases.spec import BaseSpec
     from customstudio.baselines.examples import Example
     from customstudio.baselines.tuned import Tuned
 
@@ -45,6 +48,12 @@ class CustomVideoOptions(TrainingOptions, AttentionLoss):
     """Whose map is controlled: the learnable token's, or also that of the noun after it."""
     train: Projections = "kv"
     layers: Layers = "spatial+temporal"
+
+    def problems(
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
+    ) -> list[UserError]:
+        """Levels that the base does not have."""
+        return unattended(base, "levels", self.levels if self.alpha else ())
 
     @property
     def needs_masks(self) -> bool:
@@ -173,7 +182,7 @@ def fit(
     from customstudio.baselines.seeds import generator
 
     draw = drawing(
-        bases, task, options, lambda rng: who(task, options, rng),
+        bases, task, options, lambda rng: who(task, options, rng), on_step=on_step,
         masks=options.needs_masks, remove_background=options.remove_background,
     )  # fmt: skip
     noise = generator("fit", task.suite, task.pair)

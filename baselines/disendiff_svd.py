@@ -6,19 +6,28 @@ as a baseline of CustomVideo, arXiv:2401.09962. A single frame of base `animated
 Diffusion 1.5 itself: its motion modules take no part here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
-from customstudio.baselines.option_sets import AnimationOptions, Level, TrainingOptions
+from customstudio.baselines.option_sets import (
+    AnimationOptions,
+    Level,
+    TrainingOptions,
+    unattended,
+)
 from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.task import Bases, Task, Videos
-from customstudio.suites.schema import Job
+from customstudio.errors import UserError
+from customstudio.suites.schema import Job, VideoSpec
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
+    from customstudio.baselines.bases.spec import BaseSpec
     from customstudio.baselines.examples import Example
     from customstudio.baselines.tuned import Tuned
 
@@ -27,7 +36,12 @@ class DisenDiffOptions(AnimationOptions, TrainingOptions):
     """CustomVideo's for its baseline, and the authors' own (see the card)."""
 
     guidance: Weight = 7.5
+    # Of sampling videos, which is SVD-XT's here: they do nothing, so that none can name a variant.
+    noise_gamma: Annotated[float, Field(ge=0, le=0)] = 0.0
     high_resolution: Literal[False] = False
+    xl_steps: Literal[30] = 30
+    xl_strength: Annotated[float, Field(ge=0.6, le=0.6)] = 0.6
+    xl_guidance: Annotated[float, Field(ge=15, le=15)] = 15.0
     steps: Count = 250
     rate: Rate = 4e-5
     one_picture: bool = True
@@ -42,6 +56,13 @@ class DisenDiffOptions(AnimationOptions, TrainingOptions):
     """The nouns' maps are kept apart."""
     strengthen: bool = True
     """The nouns' maps are squared first."""
+
+    def problems(
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
+    ) -> list[UserError]:
+        """A level that the base does not have; videos that are too long."""
+        levels = (self.level,) if self.alpha else ()
+        return [*unattended(base, "level", levels), *super().problems(base, video, pairs)]
 
 
 DEFAULTS = DisenDiffOptions()
@@ -74,7 +95,7 @@ CARD = Card(
         "rate": "CustomVideo: 4e-5",
         "weight_decay": "CustomVideo: 1e-2, AdamW",
         "augment": "its authors' code: flips, sizes, with words for them; how far is ours",
-        "framing": "ours: panels are filled, so that white margins are not learnt",
+        "framing": "ours: it fills its panel; white around a shrunk one has no loss",
         "start": "ours: rare words, as Custom Diffusion, which it is built on",
         "prior_weight": "its authors' code: 1.0",
         "class_images": "ours: 200, as CustomVideo",
@@ -139,15 +160,14 @@ def fit(
     bases: Bases, task: Task, options: DisenDiffOptions, on_step: Callable[[], None]
 ) -> "Tuned":
     """Train keys and values and one token a subject, on pictures of all subjects together."""
-    from customstudio.baselines.animated import require_frames
     from customstudio.baselines.examples import drawing
     from customstudio.baselines.fitting import run_fit
     from customstudio.baselines.parameters import projections
     from customstudio.baselines.seeds import generator
 
-    require_frames(task, options)
     everyone = range(len(task.subjects))
-    draw = drawing(bases, learnt_from(task, options), options, lambda _: everyone)
+    learnt = learnt_from(task, options)
+    draw = drawing(bases, learnt, options, lambda _: everyone, on_step=on_step)
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> "Tensor":

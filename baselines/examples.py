@@ -27,10 +27,35 @@ class Example:
     masks: Bool[NDArray[np.bool_], "subjects height width"]
     """One for each subject of the pair; empty for a subject that is not in the image."""
     prompt: str
+    counted: Bool[NDArray[np.bool_], "height width"] | None = None
+    """What of it the loss counts, where that is not all."""
+
+
+def counted(
+    examples: Sequence[Example],
+) -> Bool[NDArray[np.bool_], "examples height width"] | None:
+    """What the loss counts of each; None if all of all."""
+    if all(example.counted is None for example in examples):
+        return None
+    masks = np.ones((len(examples), *examples[0].image.shape[:2]), np.bool_)
+    for mask, example in zip(masks, examples, strict=True):
+        if example.counted is not None:
+            mask[:] = example.counted
+    return masks
 
 
 Who = Callable[[np.random.Generator], Sequence[int]]
 """Chooses the subjects of one training picture, by their places in the pair."""
+
+
+def one_of(task: Task) -> Who:
+    """One subject of the pair at random, so that one model learns all of them."""
+    return lambda rng: (int(rng.integers(len(task.subjects))),)
+
+
+def named(task: Task, who: Sequence[int]) -> str:
+    """Subjects in a prompt: `a <new1> cat and a <new2> dog`."""
+    return " and ".join(f"a {task.tokens[index]} {task.subjects[index].noun}" for index in who)
 
 
 def drawing(
@@ -39,6 +64,7 @@ def drawing(
     options: TrainingOptions,
     who: Who,
     *,
+    on_step: Callable[[], None] = lambda: None,
     masks: bool = False,
     remove_background: bool = False,
     purpose: str = "fit",
@@ -48,6 +74,7 @@ def drawing(
     Class images are made first, where prior preservation needs them.
 
     Args:
+        on_step: called after each step of sampling class images.
         masks: the method needs them.
         remove_background: white outside the masks.
         purpose: what the choices are seeded by, where a fit draws more than once.
@@ -56,7 +83,7 @@ def drawing(
     size = (task.video.height, task.video.width)
     priors: list[list[ClassImage]] = []
     if options.prior_weight:
-        priors = [class_images(bases.main, s, size, options) for s in task.subjects]
+        priors = [class_images(bases.main, s, size, options, on_step) for s in task.subjects]
     rng = choices(purpose, task.suite, task.pair)
 
     def draw() -> tuple[list[Example], list[Example]]:
@@ -81,6 +108,9 @@ def instance(
 ) -> Example:
     """A picture of some of the pair's subjects, side by side, and a prompt with their tokens.
 
+    Where pictures fill their panels, the loss does not count the white around one that shrank
+    (Custom Diffusion, arXiv:2212.04488, section 4: "only ... on valid regions").
+
     Args:
         pictures: the references of each subject of the pair.
         who: the subjects that it shows, from left to right.
@@ -94,11 +124,11 @@ def instance(
         chosen = [_flipped(picture) if rng.random() < 0.5 else picture for picture in chosen]
         scale, prefix = _scale(rng)
     size = (task.video.height, task.video.width)
-    image, panels = collage(chosen, size, scale, framing)
+    image, panels, covered = collage(chosen, size, scale, framing)
     masks = np.zeros((len(task.subjects), *size), np.bool_)
     masks[list(who)] = panels
-    named = [f"a {task.tokens[index]} {task.subjects[index].noun}" for index in who]
-    return Example(image, masks, prefix + " and ".join(named))
+    all_counts = framing == "whole" or bool(covered.all())
+    return Example(image, masks, prefix + named(task, who), None if all_counts else covered)
 
 
 def prior(
@@ -111,7 +141,7 @@ def prior(
     chosen = [images[index][int(rng.integers(len(images[index])))] for index in who]
     whole = [Picture(c.image, np.ones(c.image.shape[:2], np.bool_)) for c in chosen]
     size = (task.video.height, task.video.width)
-    image, _ = collage(whole, size, framing="fill")
+    image = collage(whole, size, framing="fill").image
     masks = np.zeros((len(task.subjects), *size), np.bool_)
     return Example(image, masks, " and ".join(c.prompt for c in chosen))
 

@@ -72,7 +72,7 @@ def fitting(
     with ExitStack() as stack:
         embedding = stack.enter_context(token_rows(model, rows))
         embedding.requires_grad_(False)
-        stack.enter_context(replaced(model, {n: w.detach().clone() for n, w in own.items()}))
+        stack.enter_context(replaced(model, {n: w.detach() for n, w in own.items()}))
         adapters: dict[str, nn.Parameter] = {}
         if rank:
             adapters = stack.enter_context(

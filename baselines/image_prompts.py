@@ -162,4 +162,4 @@ def _framed(picture: Picture, options: ClipPromptOptions) -> Image:
     if options.framing == "fill":
         return picture.image
     side = max(picture.mask.shape)
-    return collage([picture], (side, side))[0]
+    return collage([picture], (side, side)).image

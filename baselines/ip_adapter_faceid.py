@@ -30,6 +30,11 @@ class IPAdapterFaceIDOptions(ImagePromptOptions):
     without_face: Literal["refuse", "text"] = "refuse"
     """A subject in whose references no face is found is an error, or has the text alone."""
 
+    @property
+    def of_persons(self) -> bool:
+        """Unless a subject without a face is left to the text."""
+        return self.without_face == "refuse"
+
     def networks(self, base: "BaseSpec | None") -> tuple[str, ...]:
         """The face network and the adapter."""
         return self.faces, ADAPTER

@@ -44,7 +44,7 @@ CARD = Card(
         "rate": "ours",
         "weight_decay": "ours",
         "augment": "ours",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "ours: a rare word, which is not trained",
         "prior_weight": "ours: none, which is what sets it apart from dreambooth",
         "class_images": "ours: not used without prior preservation",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from customstudio.baselines.collage import Picture, collage
-from customstudio.baselines.examples import Example, drawing
+from customstudio.baselines.examples import Example, drawing, named
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.seeds import choices
 from customstudio.baselines.task import Bases, Task
@@ -96,13 +96,12 @@ def drawing_picks(
     raise_all(problems)
     rng = choices("picks", task.suite, task.pair)
     size = (task.video.height, task.video.width)
-    named = zip(task.tokens, task.subjects, strict=True)
-    prompt = " and ".join(f"a {token} {subject.noun}" for token, subject in named)
+    prompt = named(task, range(len(task.subjects)))
     masks = np.ones((len(task.subjects), *size), np.bool_)
 
     def draw() -> list[Example]:
         chosen = rng.integers(len(pictures), size=options.batch)
-        images = [collage([pictures[i]], size, framing=options.framing)[0] for i in chosen]
+        images = [collage([pictures[i]], size, framing=options.framing).image for i in chosen]
         return [Example(image, masks, prompt) for image in images]
 
     return draw

@@ -143,7 +143,7 @@ def stretch(clip: Video, spec: VideoSpec, rng: np.random.Generator) -> Frames:
     everywhere = np.ones(clip.frames.shape[1:3], np.bool_)
     size = (spec.height, spec.width)
     frames = [
-        collage([Picture(clip.frames[start + index], everywhere)], size, framing="fill")[0]
+        collage([Picture(clip.frames[start + index], everywhere)], size, framing="fill").image
         for index in chosen
     ]
     return np.stack(frames)

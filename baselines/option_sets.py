@@ -1,10 +1,13 @@
 """Options that methods share: of sampling, of training, of the attention loss; no torch here."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
 from customstudio.baselines.options import Count, Options, Rate, Weight
+from customstudio.errors import UserError
+from customstudio.suites.schema import VideoSpec
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.spec import BaseSpec
@@ -21,6 +24,8 @@ FaceNetwork = Literal["insightface-buffalo-l", "mini-faces"]
 Correlation = Annotated[float, Field(ge=0, lt=1)]
 Strength = Annotated[float, Field(gt=0, le=1)]
 UPSCALER = "zeroscope-xl"
+CLASS_BATCH = 8
+"""Class images are made so many at once."""
 
 
 class DenoisingOptions(Options):
@@ -56,6 +61,11 @@ class SamplingOptions(DenoisingOptions):
     def second_base(self) -> str | None:
         """The upscaler, for high resolution."""
         return UPSCALER if self.high_resolution else None
+
+    @property
+    def enlargement(self) -> float:
+        """That of zeroscope XL over 576w."""
+        return 1024 * 576 / (576 * 320) if self.high_resolution else 1.0
 
     @property
     def second_steps(self) -> int:
@@ -115,6 +125,11 @@ class RedrawingOptions(SamplingOptions):
         return "--set face=false"
 
     @property
+    def enlargement(self) -> float:
+        """Tiles are made of twice the sides."""
+        return super().enlargement * (4 if self.tiled else 1)
+
+    @property
     def steps_a_video(self) -> int:
         """With those of the tiles; how many faces there are is not known beforehand."""
         tiles = 4 * max(int(self.sampling_steps * self.tiled_strength), 1)
@@ -154,6 +169,17 @@ class TrainingOptions(SamplingOptions):
         return self.steps
 
     @property
+    def class_images_made(self) -> int:
+        """Those of a subject, in whole batches."""
+        return -(-self.class_images // CLASS_BATCH) * CLASS_BATCH
+
+    @property
+    def prior_steps(self) -> int:
+        """Steps of sampling the class images of a subject."""
+        batches = self.class_images_made // CLASS_BATCH
+        return batches * self.sampling_steps if self.prior_weight else 0
+
+    @property
     def picture_steps(self) -> int:
         """Those of them that are on pictures."""
         return self.fit_steps
@@ -174,6 +200,20 @@ class AnimationOptions(Options):
     """Noise that is put on the picture."""
     svd_guidance: Annotated[float, Field(ge=1)] = 3.0
     """In the last frame; it rises from 1."""
+
+    def problems(
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
+    ) -> list[UserError]:
+        """Videos that are longer than what is made."""
+        if video.frames <= self.svd_frames:
+            return []
+        return [
+            UserError(
+                f"videos of {video.frames} frames: the animation has {self.svd_frames}",
+                where="the suite's video, and --set svd_frames",
+                fix=f"--set svd_frames={video.frames} (SVD-XT was trained with 25)",
+            )
+        ]
 
     @property
     def second_base(self) -> str | None:
@@ -200,3 +240,18 @@ class AttentionLoss(Options):
     heads: Literal["before", "after"] = "before"
     """Average heads and layers before the square, or after it."""
     mask_resize: Literal["nearest", "area"] = "nearest"
+
+
+def unattended(base: "BaseSpec | None", option: str, levels: Sequence[int]) -> list[UserError]:
+    """Levels of attention maps that a base does not have."""
+    absent = [level for level in levels if base is not None and level not in base.levels]
+    if base is None or not absent:
+        return []
+    has = ", ".join(map(str, base.levels))
+    return [
+        UserError(
+            f"{base.id} does not attend to text at level {absent[0]}, only at {has}",
+            where=f"--set {option}={'+'.join(map(str, levels))}",
+            fix=f"choose among {has}",
+        )
+    ]

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -34,6 +34,11 @@ class Options(Record):
         return None
 
     @property
+    def of_persons(self) -> bool:
+        """Whether each subject must be a person."""
+        return False
+
+    @property
     def second_base(self) -> str | None:
         """Another base model that takes up what the method makes on its own."""
         return None
@@ -52,6 +57,16 @@ class Options(Record):
         """What to set to need none of them, in words; empty: they are always needed."""
         return ""
 
+    @property
+    def appended_frames(self) -> int:
+        """Frames that the base is given beside a video's own."""
+        return 0
+
+    @property
+    def enlargement(self) -> float:
+        """Pixels of a frame that is written, over those of the suite's video."""
+        return 1.0
+
     def native(self, video: VideoSpec, base: VideoSpec) -> VideoSpec:
         """What a base is asked for where a video is wanted: the same, unless a method says else.
 
@@ -65,9 +80,13 @@ class Options(Record):
         return {}
 
     def problems(
-        self, base: "BaseSpec | None", video: VideoSpec, pairs: Sequence[str]
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
     ) -> list[UserError]:
-        """What the base cannot do, and what is wrong with the files that options name."""
+        """What the base cannot do, and what is wrong with the files that options name.
+
+        Args:
+            pairs: how many references each of their subjects has.
+        """
         return []
 
 
@@ -95,7 +114,8 @@ def override(options: Some, changes: Sequence[str]) -> Some:
             )
         if name in values:
             raise _wrong(change, f"option {name!r} is given twice", "give each option once")
-        values[name] = _value(text, many=isinstance(getattr(options, name), tuple))
+        before = getattr(options, name)
+        values[name] = _string(text) if isinstance(before, str) else _value(text, before)
     try:
         return type(options).model_validate({**options.model_dump(), **values})
     except ValidationError as error:
@@ -128,9 +148,15 @@ def variant(method: str, options: Options, defaults: Options | None = None) -> s
     return f"{method}[{','.join(changed)}]" if changed else method
 
 
-def _value(text: str, *, many: bool) -> Any:
-    if many:
-        return [_value(part, many=False) for part in re.split(r"(?<![eE])\+", text)]
+def _string(text: str) -> str:
+    """A text as it is, or in quotes: `""` is an empty one."""
+    quoted = len(text) > 1 and text[0] == text[-1] == '"'
+    return text[1:-1] if quoted else text
+
+
+def _value(text: str, before: Any) -> Any:
+    if isinstance(before, tuple):
+        return [_value(part, None) for part in re.split(r"(?<![eE])\+", text)]
     try:
         return json.loads(text)
     except ValueError:

@@ -48,6 +48,11 @@ def projections(unet: nn.Module, which: Projections, layers: Layers) -> dict[str
     return found
 
 
+def within_frames(unet: nn.Module) -> dict[str, nn.Parameter]:
+    """All parameters of the layers that work within a frame: of AnimateDiff, Stable Diffusion's."""
+    return {n: parameter for n, parameter in unet.named_parameters() if not is_temporal(n)}
+
+
 def is_temporal(name: str) -> bool:
     """Whether a layer works across frames."""
     parts = ("temp_attentions", "temp_convs", "transformer_in", "motion_modules")

@@ -78,7 +78,7 @@ def load_plugin(entry: EntryPoint, bases: Sequence[str]) -> ModuleType:
     """
     try:
         module: ModuleType = entry.load()
-    except Exception as error:  # whatever another's code does at import
+    except (Exception, SystemExit) as error:  # whatever another's code does at import
         reason = (str(error).splitlines() or [""])[0]
         raise _broken(entry, f"cannot be imported: {type(error).__name__}: {reason}") from error
     flaws = undeclared(entry.name, module, bases)
@@ -89,6 +89,8 @@ def load_plugin(entry: EntryPoint, bases: Sequence[str]) -> ModuleType:
 
 def undeclared(name: str, module: ModuleType, bases: Sequence[str]) -> list[str]:
     """What a module lacks to be the method of a name."""
+    if not isinstance(module, ModuleType):
+        return ["the entry point must name a module, without `:OBJECT`"]
     card, defaults = getattr(module, "CARD", None), getattr(module, "DEFAULTS", None)
     if not isinstance(card, Card) or not isinstance(defaults, Options):
         return ["it needs CARD, a Card, and DEFAULTS, an Options"]

@@ -5,7 +5,6 @@ in CustomVideo, arXiv:2401.09962, which does not say what made its own. Ours are
 of the base, from prompts of a small grammar; the cache keeps them by all that they depend on.
 """
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
@@ -19,14 +18,13 @@ from PIL import Image
 
 from customstudio.baselines.bases.sampler import text_to_video
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.option_sets import TrainingOptions
+from customstudio.baselines.option_sets import CLASS_BATCH, TrainingOptions
 from customstudio.baselines.seeds import normal
 from customstudio.baselines.task import TaskSubject
-from customstudio.files import replacing
+from customstudio.files import cache_folder, replacing
 from customstudio.records import digest
 from customstudio.suites.articles import article
 
-BATCH = 8
 PLACES = (
     "on a wooden floor", "in a green field", "on a beach", "in the snow", "in a kitchen",
     "on a city street", "in a forest", "beside a lake", "on a table", "in front of a brick wall",
@@ -73,14 +71,18 @@ def class_images(
 
     Args:
         size: (height, width) in pixels.
-        on_step: called after each step of sampling.
+        on_step: called after each step of sampling, and for those that the cache spares.
     """
     by = subject.id if options.class_images_by == "subject" else "class"
     folder = _folder(model, subject.noun, by, size, options)
-    prompts = class_prompts(subject.noun, options.class_images)
-    missing = [n for n in range(len(prompts)) if not (folder / f"{n:03d}.png").is_file()]
-    for first in range(0, len(missing), BATCH):
-        numbers = missing[first : first + BATCH]
+    prompts = class_prompts(subject.noun, options.class_images_made)
+    for first in range(0, options.class_images_made, CLASS_BATCH):
+        # Always a whole batch of the same ones: the last bits of an image depend on its neighbours.
+        numbers = range(first, first + CLASS_BATCH)
+        if all((folder / f"{n:03d}.png").is_file() for n in numbers):
+            for _ in range(options.sampling_steps):
+                on_step()
+            continue
         noise = [
             normal(model.latent_shape(1, *size), "class image", subject.noun, by, n)
             for n in numbers
@@ -97,21 +99,18 @@ def class_images(
         for n, video in zip(numbers, model.decode(latents), strict=True):
             with replacing(folder / f"{n:03d}.png") as file:
                 Image.fromarray(video[0]).save(file, "PNG")
-    return [ClassImage(_read(folder / f"{n:03d}.png"), prompt) for n, prompt in enumerate(prompts)]
+    wanted = enumerate(prompts[: options.class_images])
+    return [ClassImage(_read(folder / f"{n:03d}.png"), prompt) for n, prompt in wanted]
 
 
 def _folder(
     model: VideoModel, noun: str, by: str, size: tuple[int, int], options: TrainingOptions
 ) -> Path:
-    from platformdirs import user_cache_dir
-
-    named = os.environ.get("CUSTOMSTUDIO_CACHE")
-    root = Path(named) if named else Path(user_cache_dir("customstudio"))
     depends_on = [
         model.provenance.model_dump(mode="json"), model.autocast, noun, by, list(size),
         options.sampling_steps, options.guidance, options.negative_prompt, PLACES, LIGHTS,
     ]  # fmt: skip
-    return root / "class-images" / digest(depends_on)[:16]
+    return cache_folder() / "class-images" / digest(depends_on)[:16]
 
 
 def _read(path: Path) -> UInt8[NDArray[np.uint8], "height width 3"]:

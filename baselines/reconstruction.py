@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from customstudio.baselines.adapters import PROJECTIONS
 from customstudio.baselines.bases.video_model import VideoModel
-from customstudio.baselines.examples import Example, drawing
+from customstudio.baselines.examples import Example, counted, drawing, one_of
 from customstudio.baselines.fitting import run_fit
 from customstudio.baselines.option_sets import TrainingOptions
 from customstudio.baselines.seeds import generator
@@ -36,9 +36,10 @@ def reconstruction_loss(
     Args:
         frames: each picture is a still video of so many.
     """
-    images = np.stack([example.image for example in (*ours, *theirs)])
-    prompts = [example.prompt for example in (*ours, *theirs)]
-    errors = denoising_errors(model, images, prompts, noise, frames)
+    examples = [*ours, *theirs]
+    images = np.stack([example.image for example in examples])
+    prompts = [example.prompt for example in examples]
+    errors = denoising_errors(model, images, prompts, noise, frames, masks=counted(examples))
     total = errors[: len(ours)].mean()
     if theirs:
         total = total + options.prior_weight * errors[len(ours) :].mean()
@@ -65,10 +66,7 @@ def fit_alone(
         frames: each picture is a still video of so many.
     """
 
-    def one(rng: np.random.Generator) -> tuple[int]:
-        return (int(rng.integers(len(task.subjects))),)
-
-    draw = drawing(bases, task, options, one)
+    draw = drawing(bases, task, options, one_of(task), on_step=on_step)
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> Tensor:

@@ -71,7 +71,6 @@ def generate(
     stills = []
     for job in jobs:
         rng = choices("still", task.suite, job.pair, job.prompt_id, job.seed)
-        still, _ = collage([own[int(rng.integers(len(own)))] for own in pictures], size)
+        still = collage([own[int(rng.integers(len(own)))] for own in pictures], size).image
         stills.append(np.repeat(still[None], task.video.frames, axis=0))
-        on_step()
     return np.stack(stills)

@@ -59,7 +59,7 @@ CARD = Card(
         "rate": "ours: some hundred times that of whole weights",
         "weight_decay": "ours: none, so that a shift is moved by its gradient alone",
         "augment": "ours: as for CustomVideo",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "paper: a rare word; it is not trained",
         "prior_weight": "ours: 1.0; equation 3 has a lambda without a value",
         "class_images": "ours: 200",
@@ -108,7 +108,10 @@ def fit(bases: Bases, task: Task, options: SvdiffOptions, on_step: Callable[[], 
     from customstudio.baselines.reconstruction import reconstruction_loss
     from customstudio.baselines.seeds import generator
 
-    draw = drawing(bases, task, options, lambda rng: who(len(task.subjects), options.cut_mix, rng))
+    draw = drawing(
+        bases, task, options, lambda rng: who(len(task.subjects), options.cut_mix, rng),
+        on_step=on_step,
+    )  # fmt: skip
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> "Tensor":

@@ -46,7 +46,7 @@ CARD = Card(
         "rate": "Textual Inversion: 5e-3 before it is scaled by devices and batch",
         "weight_decay": "ours: none, so that a row is moved by its gradient alone",
         "augment": "ours",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "Textual Inversion: a word that describes the subject coarsely",
         "prior_weight": "Textual Inversion: none",
         "class_images": "not used without prior preservation",

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Annotated
 
 import numpy as np
@@ -160,9 +161,7 @@ def train(model: VideoModel, out: Path, steps: int, options: Training, *, every:
 def _require_steps(out: Path, steps: int) -> None:
     path, done = out / "checkpoint.pt", 0
     if path.is_file():
-        # Mapped, not read: at full size it is some gigabytes.
-        found = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        done = int(found["step"])
+        done = _steps_in(path)
     if steps < max(done, 1):
         there = (
             f"the training in this folder has {done} already" if done else "there is nothing to do"
@@ -172,6 +171,18 @@ def _require_steps(out: Path, steps: int) -> None:
             where=f"--steps {steps}; {path}" if done else f"--steps {steps}",
             fix=f"at least {max(done, 1)}" + (", or another folder with --out" if done else ""),
         )
+
+
+def _steps_in(path: Path) -> int:
+    try:
+        # Mapped, not read: at full size it is some gigabytes.
+        return int(torch.load(path, map_location="cpu", weights_only=True, mmap=True)["step"])
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+        raise UserError(
+            f"this checkpoint cannot be read: {' '.join(str(error).split())[:120]}",
+            where=str(path),
+            fix="remove it to begin again, or give another folder with --out",
+        ) from error
 
 
 def _there(path: Path) -> Training:
@@ -206,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--base", default=catalog.card("videomaker").base)
     parser.add_argument("--base-dir", type=Path, help="folder of the base model")
     parser.add_argument("--steps", type=int, default=150_000)
-    parser.add_argument("--every", type=int, default=50, help="steps between checkpoints")
+    parser.add_argument("--every", type=_count, default=50, help="steps between checkpoints")
     parser.add_argument("--set", action="append", default=[], help="NAME=VALUE of an option")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--bf16", action="store_true", help="bfloat16 in the UNet")
@@ -216,6 +227,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         print(error, file=sys.stderr)
         raise SystemExit(2) from None
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: at least 1")
+    return number
 
 
 def _train(given: argparse.Namespace) -> Path:

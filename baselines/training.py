@@ -18,6 +18,7 @@ from torch import Tensor
 
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.option_sets import TrainingOptions
+from customstudio.errors import UserError
 
 
 def denoising_errors(
@@ -27,7 +28,7 @@ def denoising_errors(
     generator: torch.Generator,
     frames: int = 1,
     *,
-    masks: Bool[Tensor, "batch height width"] | None = None,
+    masks: Bool[NDArray[np.bool_], "batch height width"] | None = None,
 ) -> Float[Tensor, " batch"]:
     """The mean square error of what the base predicts, for each image as a still of some frames.
 
@@ -36,8 +37,7 @@ def denoising_errors(
     """
     latents = model.encode_images(images, generator).repeat(1, 1, frames, 1, 1)
     noisy, t, target = noised(model, latents, generator)
-    squares = (model.output(noisy, t, model.encode_text(prompts)) - target) ** 2
-    return squares.flatten(1).mean(1) if masks is None else mean_inside(squares, masks)
+    return mean_inside((model.output(noisy, t, model.encode_text(prompts)) - target) ** 2, masks)
 
 
 Latents = Float[Tensor, "batch channels frames height width"]
@@ -55,15 +55,19 @@ def noised(
 
 
 def mean_inside(
-    squares: Float[Tensor, "batch channels frames height width"], masks: Bool[Tensor, "batch H W"]
+    squares: Float[Tensor, "batch channels frames height width"],
+    masks: Bool[NDArray[np.bool_], "batch H W"] | None,
 ) -> Float[Tensor, " batch"]:
-    """The mean of square errors inside each one's mask; 0 where a mask is empty.
+    """The mean of square errors inside each one's mask, if there are any; 0 where one is empty.
 
     A latent counts by the share of its pixels that are in the mask: the sum of weighted errors is
     divided by the sum of weights.
     """
+    if masks is None:
+        return squares.flatten(1).mean(1)
     size = (squares.shape[-2], squares.shape[-1])
-    shares = torch.nn.functional.interpolate(masks[:, None].float(), size=size, mode="area")
+    pixels = torch.from_numpy(masks)[:, None].float()
+    shares = torch.nn.functional.interpolate(pixels, size=size, mode="area")
     weights = shares.to(squares.device)[:, :, None].expand_as(squares).flatten(1)
     return (weights * squares.flatten(1)).sum(1) / weights.sum(1).clamp(min=1e-6)
 
@@ -81,7 +85,7 @@ def train(
     """Run AdamW over a loss of the step's number; the losses, step by step.
 
     Raises:
-        FloatingPointError: a loss is not finite.
+        UserError: a loss is not finite.
     """
     groups = [{"params": [*many], "lr": rate} for rate, many in rated.items()]
     optimizer = torch.optim.AdamW(groups, weight_decay=options.weight_decay)
@@ -91,7 +95,11 @@ def train(
             value = loss(step)
             losses.append(float(value.detach()))
             if not math.isfinite(losses[-1]):
-                raise FloatingPointError(f"the loss of step {step} is {losses[-1]}")
+                raise UserError(
+                    f"the loss of step {step + 1} of {options.steps} is {losses[-1]}",
+                    where=f"learning rate {', '.join(f'{rate:g}' for rate in rated)}",
+                    fix="lower it: --set rate=..., or the option of this stage or part",
+                )
             optimizer.zero_grad(set_to_none=True)
             value.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

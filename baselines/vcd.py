@@ -6,9 +6,9 @@ Tiled VCD (`redrawing`).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 from pydantic import Field
 
 from customstudio.baselines.card import SAMPLING, Card, OpenPoint
@@ -89,6 +89,11 @@ CARD = Card(
             "counts the same however large it is.",
         ),
         OpenPoint(
+            question="Which sizes of Grounding DINO and SAM, which box, which of SAM's masks?",
+            choice="The tiny and the base size; the box with the highest score above 0.3, and "
+            "SAM's only mask of it. Its authors' code takes LangSAM's first box above 0.3.",
+        ),
+        OpenPoint(
             question="How is a mask brought to the size of the latents?",
             choice="A latent counts by the share of its pixels inside. A picture that is cropped "
             "until nothing of the subject is left has no loss.",
@@ -138,8 +143,10 @@ CARD = Card(
     ),
     differs="The paper learns the tokens with Stable Diffusion 1.5 and samples with Realistic "
     "Vision; here both are done with the base, by default Realistic Vision. Its masks are of "
-    "Grounding DINO and SAM; here the suite's, your own or SAM's. Its authors' code also offsets "
-    "the training noise (0.1), rotates references and leaves 5 % of them unmasked, of which the "
+    "Grounding DINO and SAM, prompted with a class that GPT-4V names; here the suite's or your "
+    "own, or with `--masks prompt` of the same two networks, prompted with the subject's noun, or "
+    "with `--masks segment` SAM's of what is in the middle. Its authors' code also offsets the "
+    "training noise (0.1), rotates references and leaves 5 % of them unmasked, of which the "
     "paper has nothing: left out. Tiled VCD enlarges by ESRGAN there, bicubically here. Its "
     "25 steps are DDIM's there, DPM-Solver++'s here.",
 )
@@ -147,14 +154,11 @@ CARD = Card(
 
 def fit(bases: Bases, task: Task, options: VCDOptions, on_step: Callable[[], None]) -> "Tuned":
     """Train the tokens of each subject, on pictures of it alone."""
-    from customstudio.baselines.examples import drawing
+    from customstudio.baselines.examples import drawing, one_of
     from customstudio.baselines.fitting import run_fit
     from customstudio.baselines.seeds import generator
 
-    def one(rng: np.random.Generator) -> tuple[int]:
-        return (int(rng.integers(len(task.subjects))),)
-
-    draw = drawing(bases, task, options, one, masks=options.masked)
+    draw = drawing(bases, task, options, one_of(task), on_step=on_step, masks=options.masked)
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> "Tensor":
@@ -193,23 +197,13 @@ def step_loss(
     noise: "Generator",
 ) -> "Tensor":
     """The error inside the subjects' masks; with prior preservation, also that of class images."""
-    import torch
-
+    from customstudio.baselines.reconstruction import reconstruction_loss
     from customstudio.baselines.tokens import extended
-    from customstudio.baselines.training import denoising_errors
 
-    examples = [*ours, *theirs]
-    masks = np.ones((len(examples), *examples[0].image.shape[:2]), np.bool_)
     if options.masked:
-        masks[: len(ours)] = [example.masks.any(0) for example in ours]
-    errors = denoising_errors(
-        bases.main,
-        np.stack([example.image for example in examples]),
-        [extended(example.prompt, options.id_tokens) for example in examples],
-        noise,
-        masks=torch.from_numpy(masks),
+        ours = [replace(example, counted=example.masks.max(axis=0)) for example in ours]
+    ours, theirs = (
+        [replace(e, prompt=extended(e.prompt, options.id_tokens)) for e in examples]
+        for examples in (ours, theirs)
     )
-    total = errors[: len(ours)].mean()
-    if theirs:
-        total = total + options.prior_weight * errors[len(ours) :].mean()
-    return total
+    return reconstruction_loss(bases.main, ours, theirs, options, noise)

@@ -6,7 +6,7 @@ Finetuning on Language-Video Foundation Models", arXiv:2311.00990. The loss is L
 ones are its human-in-the-loop re-finetuning, `motion` its motion customization.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -109,13 +109,13 @@ class VideoDreamerOptions(TrainingOptions):
         return "--set visual=false"
 
     def problems(
-        self, base: "BaseSpec | None", video: VideoSpec, pairs: Sequence[str]
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
     ) -> list[UserError]:
         """Of the picked pictures, and of the video of a motion."""
         from customstudio.baselines.mixing import unpicked
         from customstudio.baselines.motion import unusable
 
-        found = unpicked(Path(self.picked), pairs) if self.picked else []
+        found = unpicked(Path(self.picked), [*pairs]) if self.picked else []
         if base and self.needs_image_encoder and not base.image_encoder:
             found.append(
                 UserError(
@@ -174,7 +174,7 @@ CARD = Card(
         "text_rate": "paper: 1e-5",
         "weight_decay": "DisenBooth's code: 1e-2, AdamW",
         "augment": "ours: none; the paper names none",
-        "framing": "ours: no white margins, which would be learnt with the subject",
+        "framing": "ours: it fills the frame; white around a shrunk one has no loss",
         "start": "ours: a rare word in the place of the paper's S*; it is not trained",
         "prior_weight": "ours: none; no equation has it",
         "class_images": "not used without prior preservation",
@@ -263,7 +263,7 @@ def fit(
     from customstudio.baselines.visual import VisualAdapter, VisualEmbeddings
 
     rate = options.rate if len(task.subjects) < 3 else options.rate_three
-    draw = drawing_both(bases, task, options)
+    draw = drawing_both(bases, task, options, on_step)
     noise = generator("fit", task.suite, task.pair)
     seen: VisualEmbeddings | None = None
     if options.needs_image_encoder:
@@ -305,14 +305,13 @@ def generate(
 
 
 def drawing_both(
-    bases: Bases, task: Task, options: VideoDreamerOptions
+    bases: Bases, task: Task, options: VideoDreamerOptions, on_step: Callable[[], None]
 ) -> "Callable[[], tuple[list[Example], list[Example], list[Example]]]":
     """What each next step trains on: pictures of one subject, mixed ones, and class images."""
-    from customstudio.baselines.examples import drawing
+    from customstudio.baselines.examples import drawing, one_of
     from customstudio.baselines.mixing import drawing_mixed
 
-    count = len(task.subjects)
-    alone = drawing(bases, task, options, lambda rng: [int(rng.integers(count))])
+    alone = drawing(bases, task, options, one_of(task), on_step=on_step)
     mixed = drawing_mixed(bases, task, options, options.stitch)
 
     def draw() -> "tuple[list[Example], list[Example], list[Example]]":
@@ -335,7 +334,8 @@ def step_loss(
     """L1 + L2 + L3, plus the error of class images where there are some; one forward pass."""
     import torch
 
-    from customstudio.baselines.training import noised
+    from customstudio.baselines.examples import counted
+    from customstudio.baselines.training import mean_inside, noised
 
     examples = [*mixed, *ours, *theirs]
     images = np.stack([example.image for example in examples])
@@ -346,7 +346,9 @@ def step_loss(
         text = torch.cat([plain + own[:, None], text[len(mixed) :]])
         if options.weak:
             text, rows = torch.cat([text, plain]), [*rows, *range(len(mixed))]
-    errors = ((model.output(noisy[rows], t[rows], text) - target[rows]) ** 2).flatten(1).mean(1)
+    masks = counted(examples)
+    squares = (model.output(noisy[rows], t[rows], text) - target[rows]) ** 2
+    errors = mean_inside(squares, None if masks is None else masks[rows])
     sizes = [len(mixed), len(ours), len(theirs), len(rows) - len(examples)]
     subjects = ours[0].masks.shape[0] if ours and options.subjects == "sum" else 1
     weights = (1.0, subjects, options.prior_weight, options.weak)

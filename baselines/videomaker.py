@@ -48,6 +48,11 @@ class VideoMakerOptions(SamplingOptions):
         return self.highlight
 
     @property
+    def appended_frames(self) -> int:
+        """The reference."""
+        return 1
+
+    @property
     def needs_weights(self) -> tuple[str, ...]:
         """Weights of its own, trained once for all subjects."""
         return (f"videomaker-{self.weights}",)
@@ -166,7 +171,7 @@ def generate(
     from customstudio.baselines.videomaker_weights import read_weights
 
     model, video = bases.main, task.video
-    model.latent_shape(video.frames + 1, video.height, video.width)
+    model.latent_shape(video.frames + options.appended_frames, video.height, video.width)
     trained = Tuned(weights=read_weights(bases.weights[options.needs_weights[0]], model.unet))
     latents = model.encode_images(references(task, jobs, options))
     with injecting(model.unet, video.frames):
@@ -193,5 +198,5 @@ def references(
         rng = choices("reference", task.suite, job.pair, job.prompt_id, job.seed)
         drawn = options.reference == "drawn"
         chosen = [own[int(rng.integers(len(own))) if drawn else 0] for own in pictures]
-        images.append(collage(chosen, size, framing=options.framing)[0])
+        images.append(collage(chosen, size, framing=options.framing).image)
     return np.stack(images)

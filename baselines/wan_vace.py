@@ -4,20 +4,22 @@ Jiang et al., "VACE: All-in-One Video Creation and Editing", ICCV 2025, arXiv:25
 to video, by diffusers' `WanVACEPipeline`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from customstudio.baselines.bases.native import As, native
+from customstudio.baselines.bases.native import As, latent_frames, native
 from customstudio.baselines.card import Card, OpenPoint
 from customstudio.baselines.option_sets import DenoisingOptions
 from customstudio.baselines.options import Count, Rate, Weight
 from customstudio.baselines.task import Bases, Task, Videos
+from customstudio.errors import UserError, some
 from customstudio.suites.schema import Job, VideoSpec
 
 if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
     from customstudio.baselines.bases.wan_vace_model import WanVace
     from customstudio.baselines.collage import Image, Picture
     from customstudio.baselines.tuned import Tuned
@@ -61,6 +63,28 @@ class WanVaceOptions(DenoisingOptions):
     def native(self, video: VideoSpec, base: VideoSpec) -> VideoSpec:
         """What Wan makes, at its own 16 frames a second."""
         return native(video, base, size=self.size, length=self.length)
+
+    def problems(
+        self, base: "BaseSpec | None", video: VideoSpec, pairs: Mapping[str, Sequence[int]]
+    ) -> list[UserError]:
+        """Pairs of more references than the pipeline can mask."""
+        if base is None:
+            return []
+        most = latent_frames(self.native(video, base.video).frames)
+        beyond = [
+            pair for pair, counts in pairs.items()
+            if sum(min(count, self.references) for count in counts) > most
+        ]  # fmt: skip
+        if not beyond:
+            return []
+        return [
+            UserError(
+                f"{len(beyond)} pairs have more reference images than the {most} that a video of "
+                f"{video.frames} frames goes with: {some(beyond)}",
+                where=f"--set references={self.references}",
+                fix="--set references=1, or name other pairs by --pairs",
+            )
+        ]
 
 
 DEFAULTS = WanVaceOptions()

@@ -14,7 +14,9 @@ _ADAPTER = "motion_adapter"
 # In single precision: 859.5 M (UNet), 123.1 M (CLIP-L text), 83.7 M (VAE), 453.2 M (adapter)
 # and of the third adapter 417.1 M.
 _MEGABYTES = {2: 1815, 3: 1669}
-# The revision is the one that a stored listing of the repository names.
+# The revision of the second adapter is the one that a stored listing of its repository names, that
+# of Stable Diffusion 1.5 the one in the cache paths of public scripts; the hub was out of reach.
+_STABLE_DIFFUSION = "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"
 _REVISIONS = {2: "6167b88ffe39b4441fdf2113e77b99a6f56b7906", 3: None}
 _OPENRAIL = "CreativeML Open RAIL-M (the model's page)"
 
@@ -42,13 +44,21 @@ def _motion(version: int) -> Repository:
     )
 
 
-def _spec(name: str, title: str, repository: str, source: str, version: int = 2) -> BaseSpec:
+def _spec(
+    name: str,
+    title: str,
+    repository: str,
+    source: str,
+    *,
+    version: int = 2,
+    revision: str | None = None,
+) -> BaseSpec:
     needed = _files(version)
     return BaseSpec(
         id=name,
         title=title,
         repository=repository,
-        revision=None,
+        revision=revision,
         licence=_OPENRAIL,
         source=source,
         video=VideoSpec(frames=16, fps=8.0, width=512, height=512),
@@ -57,6 +67,7 @@ def _spec(name: str, title: str, repository: str, source: str, version: int = 2)
         include=include(needed, _ADAPTER),
         others=(_motion(version),),
         loader="customstudio.baselines.bases.animatediff_model:load",
+        longest=32,
         image_encoder="clip-vit-l14-openai",
     )
 
@@ -67,6 +78,7 @@ SPECS = (
         "AnimateDiff on Stable Diffusion 1.5",
         "stable-diffusion-v1-5/stable-diffusion-v1-5",
         "Rombach et al., CVPR 2022, arXiv:2112.10752; Guo et al., ICLR 2024, arXiv:2307.04725",
+        revision=_STABLE_DIFFUSION,
     ),
     _spec(
         "animatediff-realistic-vision",

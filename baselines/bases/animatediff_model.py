@@ -97,7 +97,7 @@ class AnimateDiff(VideoModel):
         if self.image_prompt is not None:
             images = self.image_prompt.rows(len(noisy)).to(noisy.device)
             added = {**(added or {}), "image_embeds": [images]}
-            regions = {"ip_adapter_masks": [self.image_prompt.regions]}
+            regions = {"ip_adapter_masks": [self.image_prompt.regions.to(noisy.device)]}
         with self.arithmetic(), still:
             found: Tensor = self.unet(
                 noisy, t, encoder_hidden_states=texts, added_cond_kwargs=added,

@@ -49,5 +49,7 @@ SPECS = (
             ),
         ),
         loader="customstudio.baselines.bases.animatediff_xl_model:load",
+        longest=32,
+        levels=(2, 3),
     ),
 )

@@ -18,7 +18,7 @@ from torch import Tensor
 from customstudio.baselines.bases.reading import read
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.store import BaseFolder
-from customstudio.baselines.bases.video_model import DECODE_FRAMES, as_images, as_pixels, settle
+from customstudio.baselines.bases.video_model import FRAMES_AT_ONCE, as_images, as_pixels, settle
 
 SIDE = 64
 """Videos have sides of multiples of this: 8 pixels a latent, three halvings in the UNet."""
@@ -84,7 +84,7 @@ class ImageToVideo:
         """RGB frames of latents; those of a video that are decoded at once know one another."""
         videos = []
         for video in (latents / self.vae.config.scaling_factor).permute(0, 2, 1, 3, 4):
-            parts = video.split(DECODE_FRAMES)
+            parts = video.split(FRAMES_AT_ONCE)
             decoded = [self.vae.decode(part, num_frames=len(part)).sample for part in parts]
             videos.append(as_images(torch.cat(decoded)))
         return np.stack(videos)

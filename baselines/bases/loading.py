@@ -3,8 +3,11 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from safetensors import SafetensorError
+
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.video_model import VideoModel
+from customstudio.errors import UserError
 
 if TYPE_CHECKING:
     from customstudio.baselines.bases.image_to_video import ImageToVideo
@@ -19,8 +22,11 @@ def load_base(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False
 
     Args:
         autocast: run the UNet, or what is in its place, in bfloat16.
+
+    Raises:
+        UserError: a file is damaged, or of something else.
     """
-    model: Loaded = _loader(folder)(folder, device, autocast=autocast)
+    model: Loaded = _load(folder, device, autocast)
     return model
 
 
@@ -28,10 +34,23 @@ def load_animator(
     folder: BaseFolder, device: str = "cpu", *, autocast: bool = False
 ) -> "ImageToVideo":
     """The same for one that makes videos of pictures."""
-    model: ImageToVideo = _loader(folder)(folder, device, autocast=autocast)
+    model: ImageToVideo = _load(folder, device, autocast)
     return model
 
 
-def _loader(folder: BaseFolder) -> Any:
+def _load(folder: BaseFolder, device: str, autocast: bool) -> Any:
     module, _, name = folder.spec.loader.partition(":")
-    return getattr(import_module(module), name)
+    load = getattr(import_module(module), name)
+    try:
+        return load(folder, device, autocast=autocast)
+    except Exception as error:
+        # What readers raise of a damaged file; tokenizers has nothing but Exception itself.
+        damaged = isinstance(error, OSError | ValueError | KeyError | SafetensorError)
+        if not damaged and type(error) is not Exception:
+            raise
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(
+            f"{folder.spec.id} cannot be loaded: {type(error).__name__}: {reason}",
+            where=str(folder.folder),
+            fix="if a file there came in part, or is another model's, fetch the folder again",
+        ) from error

@@ -58,6 +58,15 @@ def native(video: VideoSpec, base: VideoSpec, *, size: As, length: As) -> VideoS
     return VideoSpec(frames=frames, fps=base.fps, width=width, height=height)
 
 
+def latent_frames(frames: int) -> int:
+    """Frames of Wan's latents for frames of a video: the first alone, then four at a time.
+
+    >>> latent_frames(49)
+    13
+    """
+    return (frames - 1) // EVERY + 1
+
+
 def taken(video: VideoSpec, fps: float) -> NDArray[np.int_]:
     """The numbers of the frames, of a video at a rate, that are nearest to the suite's times.
 

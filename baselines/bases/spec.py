@@ -63,6 +63,13 @@ class BaseSpec(Record):
     image_encoder: str | None = None
     """Network of the weights manifest whose features of images are as wide as this base's of text:
     that which was trained with its text encoder."""
+    longest: int | None = None
+    """Frames that its layers across frames can take; None: any number."""
+    side: int = 8
+    """What both sides of its videos are multiples of, in pixels."""
+    levels: tuple[int, ...] = (1, 2, 3, 4)
+    """Where its pictures attend to the text: 1 where maps are as large as latents, each next one
+    half as wide."""
     temporal_layers: bool = True
     """Whether what works across frames has layers of its own."""
     embedded: bool = False

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from customstudio.baselines.bases.spec import BaseFile, BaseSpec, Provenance, Status
 from customstudio.errors import UserError
+from customstudio.files import sha256_file
 from customstudio.weights.hashes import Hashes
 from customstudio.weights.store import RANDOM_MARK, default_directory
 
@@ -55,8 +56,13 @@ class BaseFolder:
         return all(found is not None and found == named for found, named in fetched)
 
     def _as_shipped(self, digests: dict[str, str]) -> bool:
-        shipped = {f.names[0]: f.sha256 for f in self.spec.files if f.weights}
-        return digests == shipped
+        """Whether its weights are those of the package, and what says how to use them."""
+        files = [file for file in self.spec.files if file.sha256]
+        there = {
+            name: digests.get(name) or sha256_file(self.folder / name)
+            for name in (file.names[0] for file in files)
+        }
+        return there == {file.names[0]: file.sha256 for file in files}
 
 
 def locate(

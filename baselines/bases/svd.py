@@ -25,7 +25,8 @@ SPECS = (
         id="svd-xt",
         title="Stable Video Diffusion XT (picture to video)",
         repository="stabilityai/stable-video-diffusion-img2vid-xt",
-        revision=None,
+        # As in the cache paths of public scripts; the hub was out of reach.
+        revision="9e43909513c6714f1bc78bcb44d96e733cd242aa",
         licence="Stable Video Diffusion Community License (the model's page)",
         source="Blattmann et al., arXiv:2311.15127",
         # Seven frames a second is the default of diffusers' pipeline: it is a condition.

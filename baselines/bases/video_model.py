@@ -20,8 +20,8 @@ from torch import Tensor
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.errors import UserError
 
-DECODE_FRAMES = 8
-"""Frames that the VAE decodes at once: bounds memory, changes no pixel by more than rounding."""
+FRAMES_AT_ONCE = 8
+"""Frames that the VAE takes at once: bounds memory, changes no pixel by more than rounding."""
 
 
 @dataclass
@@ -131,8 +131,10 @@ class VideoModel:
         for prompt, row in zip(prompts, ids, strict=True):
             learnable = int((row >= self.vocabulary).sum())
             if learnable < prompt.count("<new"):
-                raise ValueError(
-                    f"longer than {length} tokens, so that a learnable one is cut: {prompt!r}"
+                raise UserError(
+                    f"a prompt longer than {length} tokens, so that a learnable one is cut",
+                    where=f"prompt {prompt!r}",
+                    fix="shorten it, or have fewer tokens a subject (vcd: --set id_tokens)",
                 )
         return ids.to(self.device)
 
@@ -157,11 +159,13 @@ class VideoModel:
         generator: torch.Generator | None = None,
     ) -> Float[Tensor, "batch channels 1 height width"]:
         """Latents of images, as videos of one frame; drawn from the posterior, or its mean."""
-        posterior = self.vae.encode(as_pixels(images, self.device)).latent_dist
-        latents = posterior.mean
+        pixels = torch.split(as_pixels(images, self.device), FRAMES_AT_ONCE)
+        posteriors = [self.vae.encode(part).latent_dist for part in pixels]
+        latents = torch.cat([posterior.mean for posterior in posteriors])
         if generator is not None:
             noise = torch.randn(latents.shape, generator=generator)
-            latents = latents + posterior.std * noise.to(self.device)
+            spread = torch.cat([posterior.std for posterior in posteriors])
+            latents = latents + spread * noise.to(self.device)
         scaled: Tensor = latents * self.vae.config.scaling_factor
         return scaled[:, :, None]
 
@@ -172,7 +176,7 @@ class VideoModel:
         """RGB frames of latents."""
         batch, _, frames = latents.shape[:3]
         flat = (latents / self.vae.config.scaling_factor).permute(0, 2, 1, 3, 4).flatten(0, 1)
-        parts = [self.vae.decode(part).sample for part in flat.split(DECODE_FRAMES)]
+        parts = [self.vae.decode(part).sample for part in flat.split(FRAMES_AT_ONCE)]
         array = as_images(torch.cat(parts))
         return array.reshape(batch, frames, *array.shape[1:])
 

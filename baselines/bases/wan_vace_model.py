@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from customstudio.baselines.bases.native import latent_frames
 from customstudio.baselines.bases.reading import read
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.store import BaseFolder
@@ -86,7 +87,7 @@ class WanVace:
         """
         scale = int(self.pipeline.vae_scale_factor_spatial)
         channels = int(self.transformer.config.in_channels)
-        frames = (video.frames - 1) // int(self.pipeline.vae_scale_factor_temporal) + 1
+        frames = latent_frames(video.frames)
         if references > frames:
             raise UserError(
                 f"{references} reference images for a video of {frames} frames of latents",

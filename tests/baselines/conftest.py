@@ -49,6 +49,15 @@ def task(tmp_path_factory: pytest.TempPathFactory) -> Task:
     return drawn_task(tmp_path_factory.mktemp("pair"))
 
 
+def having(pipeline: str) -> Any:
+    """diffusers, for as long as it has a pipeline that it has deprecated."""
+    import diffusers
+
+    if not hasattr(diffusers, pipeline):
+        pytest.skip(f"diffusers {diffusers.__version__} has no {pipeline} any more")
+    return diffusers
+
+
 def off(ours: Any, theirs: Any) -> float:
     """How far bytes are from float frames of 0 to 1, in levels, beyond what rounding takes.
 

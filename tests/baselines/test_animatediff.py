@@ -159,7 +159,9 @@ def test_missing_files_are_one_error(tmp_path: Path) -> None:
     text = str(caught.value)
     assert "3 model(s)" in text
     for spec in SPECS:
-        assert f"hf download {spec.repository} --include 'scheduler/scheduler_config.json'" in text
+        at = f" --revision {spec.revision}" if spec.revision else ""
+        include = "--include 'scheduler/scheduler_config.json'"
+        assert f"hf download {spec.repository}{at} {include}" in text
     assert "hf download guoyww/animatediff-motion-adapter-v1-5-2 --revision 6167b88f" in text
     assert f"--local-dir {tmp_path / 'motion_adapter'}" in text
     assert "'motion_adapter/" not in text

@@ -10,6 +10,7 @@ from customstudio.baselines import catalog
 from customstudio.baselines.adapters import lora
 from customstudio.baselines.bases.animatediff_xl import SPECS
 from customstudio.baselines.bases.animatediff_xl_model import AnimateDiffXL
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.loading import load_base
 from customstudio.baselines.bases.sampler import text_to_video
 from customstudio.baselines.bases.store import locate
@@ -19,7 +20,7 @@ from customstudio.baselines.bases.tiny_stable_diffusion import (
     tiny_animatediff,
     tiny_animatediff_xl,
 )
-from customstudio.baselines.parameters import projections
+from customstudio.baselines.parameters import motion, projections
 from customstudio.baselines.tokens import initial_rows, token_rows
 from customstudio.baselines.trial import base_state, try_method
 from customstudio.errors import UserError
@@ -172,27 +173,13 @@ def test_videos_and_single_frames_are_noised_on_their_own_schedules(model: Anima
 
 def test_parameters_count_at_full_size() -> None:
     """Keys and values of 70 blocks from 2,048 numbers of text: 10 of 640 channels, 60 of 1,280."""
-    from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
-    from transformers import CLIPTextConfig, CLIPTextModelWithProjection
-
-    with torch.device("meta"):
-        plain = UNet2DConditionModel(
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(320, 640, 1280), transformer_layers_per_block=(1, 2, 10),
-            attention_head_dim=(5, 10, 20), cross_attention_dim=2048, use_linear_projection=True,
-            addition_embed_type="text_time", addition_time_embed_dim=256,
-            projection_class_embeddings_input_dim=2816,
-        )  # fmt: skip
-        adapter = MotionAdapter(block_out_channels=(320, 640, 1280), use_motion_mid_block=False)
-        unet = UNetMotionModel.from_unet2d(plain, adapter, load_weights=False)
-        text = CLIPTextModelWithProjection(
-            CLIPTextConfig(
-                hidden_size=1280, intermediate_size=5120, num_hidden_layers=32,
-                num_attention_heads=20, projection_dim=1280,
-            )
-        )  # fmt: skip
-    counts = [sum(p.numel() for p in part.parameters()) for part in (plain, adapter, text)]
+    full = full_base("animatediff-sdxl", "meta")
+    unet, text = full.unet, full.text_encoder_2
+    moving = sum(p.numel() for p in motion(unet).values())
+    # Its own vocabulary in the place of ours.
+    words = (49_408 - full.vocabulary) * 1280
+    counts = [sum(p.numel() for p in unet.parameters()) - moving, moving]
+    counts += [sum(p.numel() for p in text.parameters()) + words]
     assert counts == [2_567_463_684, 236_779_200, 694_659_840]
     spatial = projections(unet, "kv", "spatial")
     assert len(spatial) == 140

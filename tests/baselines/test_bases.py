@@ -15,7 +15,7 @@ from customstudio.baselines.bases.store import locate
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bases.zeroscope import SPECS
 from customstudio.errors import UserError
-from tests.baselines.conftest import off
+from tests.baselines.conftest import having, off
 
 PROMPTS = ["a cat on a beach", "a dog"]
 
@@ -51,7 +51,7 @@ def test_sampling_is_that_of_the_pipeline(
 ) -> None:
     """Each byte is the pipeline's value rounded; velocity goes by way of the noise."""
     monkeypatch.setitem(model.schedule, "prediction_type", predicts)
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = having("TextToVideoSDPipeline")
     pipeline = diffusers.TextToVideoSDPipeline(
         vae=model.vae, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
         scheduler=diffusers.DPMSolverMultistepScheduler.from_config(model.schedule),
@@ -87,7 +87,7 @@ def test_noise_and_velocity_are_one_estimate(
 def test_video_to_video_is_that_of_the_pipeline(
     model: VideoModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = having("VideoToVideoSDPipeline")
     pipeline = diffusers.VideoToVideoSDPipeline(
         vae=model.vae, text_encoder=model.text_encoder, tokenizer=model.tokenizer, unet=model.unet,
         scheduler=diffusers.DPMSolverMultistepScheduler.from_config(model.schedule),

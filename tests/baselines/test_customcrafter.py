@@ -53,7 +53,10 @@ def test_adapters_count_at_full_size() -> None:
 
 
 def test_the_loss_is_equation_4(model: VideoModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture is the same latents in each frame, each under its own noise; alpha is 0.7."""
+    """A picture is the same latents in each frame, each under its own noise; alpha is 0.7.
+
+    Of the second picture, the left half counts: of three columns of latents one and a half.
+    """
     seen = {}
 
     def output(noisy: torch.Tensor, t: torch.Tensor, text: torch.Tensor) -> torch.Tensor:
@@ -64,7 +67,8 @@ def test_the_loss_is_equation_4(model: VideoModel, monkeypatch: pytest.MonkeyPat
     options = CustomCrafterOptions(prior_weight=0.7)
     masks = np.zeros((2, 16, 24), np.bool_)
     images = RNG.integers(0, 256, (4, 16, 24, 3)).astype(np.uint8)
-    shown = [Example(image, masks, "a") for image in images]
+    left = np.tile(np.arange(24) < 12, (16, 1))
+    shown = [Example(image, masks, "a", left if i == 1 else None) for i, image in enumerate(images)]
     given = torch.Generator().manual_seed(5)
     loss = reconstruction_loss(model, shown[:2], shown[2:], options, given, 3)
 
@@ -76,7 +80,10 @@ def test_the_loss_is_equation_4(model: VideoModel, monkeypatch: pytest.MonkeyPat
     noisy = np.sqrt(kept) * z + np.sqrt(1 - kept) * eps
     assert noisy.shape[:3] == (4, 4, 3)
     assert np.allclose(seen["noisy"], noisy, atol=1e-5)
-    errors = ((0.5 * noisy - eps) ** 2).reshape(4, -1).mean(1)
+    squares = (0.5 * noisy - eps) ** 2
+    errors = squares.reshape(4, -1).mean(1)
+    first, second = squares[1, ..., 0].mean(), squares[1, ..., 1].mean()
+    errors[1] = (first + 0.5 * second) / 1.5
     expected = errors[:2].mean() + 0.7 * errors[2:].mean()
     assert float(loss) == pytest.approx(expected, rel=1e-4)
 

@@ -291,10 +291,14 @@ def test_frames_are_cut_or_spread() -> None:
     assert sorted(spread) == spread
 
 
-def test_more_frames_than_are_made_are_refused(base: AnimateDiff, task: Task) -> None:
-    options = override(quick(disendiff_svd.DEFAULTS), ["svd_frames=2"])
-    with pytest.raises(UserError, match="the animation has 2"):
-        disendiff_svd.fit(Bases(base), task, options, lambda: None)
+def test_what_a_base_cannot_do_is_refused_before_anything_starts() -> None:
+    video = VideoSpec(frames=3, fps=8, width=64, height=64)
+    options = override(disendiff_svd.DEFAULTS, ["svd_frames=2", "level=4"])
+    found = options.problems(catalog.base("animatediff-sdxl"), video, {})
+    assert "level 4, only at 2, 3" in found[0].what
+    assert "the animation has 2" in found[1].what
+    enough = override(disendiff_svd.DEFAULTS, ["svd_frames=3", "level=4"])
+    assert enough.problems(catalog.base("animatediff"), video, {}) == []
     with pytest.raises(UserError, match="high_resolution"):
         override(disendiff_svd.DEFAULTS, ["high_resolution=true"])
 
@@ -314,7 +318,9 @@ def test_both_bases_are_looked_for_and_recorded(
     with pytest.raises(UserError) as caught:
         prepare(Request(suite, "disendiff_svd", tmp_path / "out", base="animatediff"))
     for name in ("animatediff", "svd-xt"):
-        assert f"hf download {catalog.base(name).repository} --include" in str(caught.value)
+        spec = catalog.base(name)
+        wanted = f"hf download {spec.repository} --revision {spec.revision} --include"
+        assert wanted in str(caught.value)
 
     for folder, saved, model in (
         ("main", save_animatediff, base), ("svd", save_svd, animator),
@@ -362,7 +368,7 @@ def test_a_plan_counts_the_animation() -> None:
     suite = load_suite("mini")
     assert suite.video is not None
     job = suite.jobs[0]
-    work = [PairWork(job.pair, (job,), 0)]
-    plan = make_plan(suite, work, disendiff_svd.DEFAULTS, suite.video)
+    work = [PairWork(job.pair, (job,), (job,))]
+    plan = make_plan(suite, work, disendiff_svd.DEFAULTS, suite.video, "mini-animatediff")
     assert plan.sampling_steps == 50 + 30
     assert plan.training_steps == 250

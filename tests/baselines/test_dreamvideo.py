@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from customstudio.baselines import dreamvideo, fitting
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.tiny_stable_diffusion import tiny_animatediff
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.bottlenecks import Bottleneck, bottlenecks
@@ -22,7 +23,6 @@ from customstudio.baselines.training import train, trainable
 from customstudio.baselines.trial import base_state, quick, try_method
 from customstudio.baselines.tuned import Tuned, applied, load
 from customstudio.errors import UserError
-from customstudio.generation import bench_models
 from customstudio.generation.grid import PairWork
 from customstudio.generation.plan import make_plan
 from customstudio.suites.load import load_suite
@@ -139,7 +139,7 @@ def test_it_works_on_animatediff(tmp_path: Path) -> None:
 
 def test_a_step_at_full_size() -> None:
     """On the meta device: 16 pairs of matrices, as many numbers as the squares of the widths."""
-    full = bench_models.full("meta")
+    full = full_base("zeroscope-576w", "meta")
     image, masks = np.zeros((320, 576, 3), np.uint8), np.zeros((1, 320, 576), np.bool_)
     shown = [Example(image, masks, "a cat")] * 2
     with bottlenecks(full.unet) as adapters, trainable(list(adapters.values())):
@@ -160,10 +160,12 @@ def test_a_plan_counts_both_stages() -> None:
     assert video is not None
     longer = override(dreamvideo.DEFAULTS, ["adapter_steps=1600"])
     plan, other = (
-        make_plan(suite, [PairWork(job.pair, (job,), 0)], options, video)
+        make_plan(suite, [PairWork(job.pair, (job,), (job,))], options, video, "zeroscope-576w")
         for options in (dreamvideo.DEFAULTS, longer)
     )
     assert (plan.training_steps, other.training_steps) == (3800, 4600)
+    assert plan.gpu_hours is not None
+    assert other.gpu_hours is not None
     assert other.gpu_hours > plan.gpu_hours
 
 

@@ -8,27 +8,38 @@ import pytest
 import torch
 from torch import Tensor
 
-from customstudio.baselines import customvideo
+from customstudio.baselines import catalog, customvideo
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.customvideo import CustomVideoOptions
 from customstudio.baselines.examples import Example
-from customstudio.baselines.parameters import projections
+from customstudio.baselines.parameters import cross_attention, level, projections
 from customstudio.baselines.seeds import generator
 from customstudio.baselines.task import Bases
 from customstudio.baselines.tokens import token_rows
 from customstudio.baselines.training import trainable
-from customstudio.generation import bench_models
 
 
 @pytest.fixture(scope="module")
 def full() -> VideoModel:
     """Zeroscope's networks at full size without values."""
-    return bench_models.full("meta")
+    model: VideoModel = full_base("zeroscope-576w", "meta")
+    return model
 
 
 def test_the_networks_have_the_published_size(full: VideoModel) -> None:
     counts = [sum(p.numel() for p in part.parameters()) / 1e6 for part in (full.unet, full.vae)]
     assert counts == pytest.approx([1411.2, 83.65], abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "name", ["zeroscope-576w", "animatediff", "animatediff-sdxl", "text2video-zero"]
+)
+def test_a_base_attends_to_text_where_it_says(name: str) -> None:
+    unet = full_base(name, "meta").unet
+    blocks = len(unet.config.block_out_channels)
+    found = {level(layer, blocks) for layer in cross_attention(unet, "spatial")}
+    assert found == set(catalog.base(name).levels)
 
 
 def test_a_step_at_full_size(full: VideoModel) -> None:

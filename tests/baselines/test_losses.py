@@ -57,7 +57,7 @@ def equation_2(
                     weight = options.positive * m + options.negative * outside
                     values = np.array([
                         [layer[sample, head, y * width + x, columns[sample][subject]].mean()
-                         for head in range(HEADS)] for layer in layers
+                         for head in range(layer.shape[1])] for layer in layers
                     ])  # fmt: skip
                     if options.heads == "before":
                         terms.append(weight * (values.mean() - target) ** 2)

@@ -9,13 +9,15 @@ import torch
 
 from customstudio.baselines import catalog, fitting
 from customstudio.baselines.adapters import lora
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Options, override
+from customstudio.baselines.parameters import is_temporal, within_frames
 from customstudio.baselines.sampling import SamplingOptions
 from customstudio.baselines.task import Bases, Task
 from customstudio.baselines.training import TrainingOptions
 from customstudio.baselines.tuned import load, save
-from tests.baselines.conftest import jobs, state
+from tests.baselines.conftest import jobs, names_that_train, state
 
 TRAINED = ("dreambooth", "lora", "custom_diffusion", "textual_inversion")
 
@@ -81,6 +83,28 @@ def test_a_fit_trains_what_its_card_says(
     assert made[0].shape == (2, 3, 64, 64, 3)
     assert np.array_equal(*made)
     assert name == "textual_inversion" or not np.array_equal(made[0], plain)
+
+
+def test_all_within_a_frame_of_animatediff_is_stable_diffusion() -> None:
+    found = within_frames(full_base("animatediff", "meta").unet)
+    assert sum(weight.numel() for weight in found.values()) == 859_520_964
+
+
+def test_dreambooth_may_train_all_within_a_frame(
+    model: VideoModel, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing else: temporal layers stay."""
+    options = override(fast("dreambooth"), ["train=all", "rate=1e-3"])
+    before, needs = state(model), names_that_train(model, monkeypatch)
+    tuned = catalog.method("dreambooth").fit(Bases(model), task, options, nothing)
+    assert needs == set(tuned.weights) == set(within_frames(model.unet))
+    assert not any(is_temporal(name) for name in needs)
+    assert {"conv_in.weight", "time_embedding.linear_1.weight", "conv_out.bias"} < needs
+    moved = [n for n, w in tuned.weights.items() if not torch.equal(w, before[f"unet.{n}"])]
+    assert len(moved) == len(needs)
+    assert tuned.lora == {}
+    after = state(model)
+    assert all(torch.equal(before[key], after[key]) for key in before)
 
 
 def test_adapters_count_at_full_size() -> None:

@@ -252,10 +252,20 @@ def test_the_shipped_base_draws_what_it_is_asked_for() -> None:
     assert found["action"] >= 0.7
 
 
-def test_a_changed_base_is_not_the_shipped_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changed", ["unet/diffusion_pytorch_model.safetensors", "scheduler/scheduler_config.json"]
+)
+def test_a_changed_base_is_not_the_shipped_one(changed: str, tmp_path: Path) -> None:
+    """Neither its weights nor the noise schedule that they were trained on."""
     found = locate([catalog.base("mini-text2video-zero")])[0]
     shutil.copytree(found.folder, tmp_path / "copy")
-    weights = tmp_path / "copy" / "unet" / "diffusion_pytorch_model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-2] + b"\0\1")
+    file = tmp_path / "copy" / changed
+    content = file.read_bytes()
+    file.write_bytes(
+        content.replace(b"scaled_linear", b"linear")
+        if file.suffix == ".json"
+        else content[:-2] + b"\0\1"
+    )
+    assert file.read_bytes() != content
     model = load_base(locate([catalog.base("mini-text2video-zero")], tmp_path / "copy")[0])
     assert model.provenance.status == "unrecorded"

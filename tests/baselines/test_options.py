@@ -4,6 +4,7 @@ from typing import Literal
 
 import pytest
 
+from customstudio.baselines.option_sets import SamplingOptions
 from customstudio.baselines.options import Options, override, variant
 from customstudio.errors import UserError
 
@@ -48,3 +49,11 @@ def test_what_does_not_fit_is_refused(changes: list[str], says: str) -> None:
         override(Example(), changes)
     assert says in str(caught.value)
     assert "--set" in caught.value.where
+
+
+def test_a_text_is_taken_as_it_is() -> None:
+    assert override(SamplingOptions(), ["negative_prompt=2024"]).negative_prompt == "2024"
+    assert override(SamplingOptions(), ["negative_prompt=a+b"]).negative_prompt == "a+b"
+    some = SamplingOptions(negative_prompt="blurred")
+    assert override(some, ['negative_prompt=""']).negative_prompt == ""
+    assert override(some, ['negative_prompt="a" cat']).negative_prompt == '"a" cat'

@@ -149,7 +149,8 @@ def test_tiles_repeat_and_count_their_steps(
     assert vcd.DEFAULTS.steps_a_video == 25
     mini = load_suite("mini")
     assert mini.video is not None
-    assert make_plan(mini, [], tiled, mini.video).sampling_steps == 9
+    assert make_plan(mini, [], tiled, mini.video, "mini-animatediff").sampling_steps == 9
+    assert (OPTIONS.enlargement, tiled.enlargement) == (1, 4)
 
 
 def test_the_stages_follow_sampling(

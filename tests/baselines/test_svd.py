@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from customstudio.baselines.bases.animation import animate
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.image_to_video import ImageToVideo, reduced
 from customstudio.baselines.bases.loading import load_animator
 from customstudio.baselines.bases.store import locate
@@ -131,36 +132,19 @@ def test_missing_files_are_one_error(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         locate(SPECS, tmp_path)
     text = str(caught.value)
-    assert f"hf download {SPECS[0].repository} --include" in text
+    assert f"hf download {SPECS[0].repository} --revision {SPECS[0].revision} --include" in text
     assert "8 of 8 files, about 9.0 GB" in text
     assert "Community License" in text
 
 
-def test_a_step_at_full_size(model: ImageToVideo) -> None:
+def test_a_step_at_full_size() -> None:
     """On the meta device: the networks' sizes, four bytes each in the files, and the outputs'."""
-    from diffusers import AutoencoderKLTemporalDecoder, UNetSpatioTemporalConditionModel
-    from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
-
-    with torch.device("meta"):
-        parts = {
-            "unet": UNetSpatioTemporalConditionModel(),
-            "vae": AutoencoderKLTemporalDecoder(
-                block_out_channels=(128, 256, 512, 512), layers_per_block=2,
-                down_block_types=("DownEncoderBlock2D",) * 4,
-            ),
-            "image_encoder": CLIPVisionModelWithProjection(
-                CLIPVisionConfig(
-                    hidden_size=1280, intermediate_size=5120, num_hidden_layers=32,
-                    num_attention_heads=16, patch_size=14, projection_dim=1024,
-                )
-            ),
-        }  # fmt: skip
+    full = full_base("svd-xt", "meta")
+    parts = {"unet": full.unet, "vae": full.vae, "image_encoder": full.image_encoder}
     counts = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
     assert counts == {"unet": 1_524_623_082, "vae": 97_742_847, "image_encoder": 632_076_800}
     stated = {f.names[0].split("/")[0]: f.megabytes for f in SPECS[0].files if f.weights}
     assert stated == {name: round(count * 4 / 1e6) for name, count in counts.items()}
-
-    full = dataclasses.replace(model, **parts, device=torch.device("meta"))
     video = SPECS[0].video
     picture = np.zeros((1, video.height, video.width, 3), np.uint8)
     embeds = full.embed(picture)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from customstudio.baselines import spectral
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.examples import Example
 from customstudio.baselines.reconstruction import reconstruction_loss
@@ -16,7 +17,6 @@ from customstudio.baselines.task import Bases, Task
 from customstudio.baselines.training import trainable
 from customstudio.baselines.trial import base_state, try_method
 from customstudio.baselines.tuned import load
-from customstudio.generation import bench_models
 from tests.baselines.conftest import jobs, names_that_train
 
 RNG = np.random.default_rng(7)
@@ -100,7 +100,7 @@ def test_a_step_at_full_size() -> None:
     """On the meta device: as many shifts as Stable Diffusion's UNet has singular values."""
     from diffusers import UNet2DConditionModel
 
-    full = bench_models.full("meta")
+    full = full_base("zeroscope-576w", "meta")
     with torch.device("meta"):
         plain = UNet2DConditionModel(cross_attention_dim=1024)
     values = sum(min(len(p), p[0].numel()) for p in plain.parameters() if p.ndim > 1)

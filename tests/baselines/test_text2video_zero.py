@@ -18,6 +18,7 @@ from customstudio.baselines.bases.tiny_stable_diffusion import tiny_text2video_z
 from customstudio.baselines.parameters import projections
 from customstudio.baselines.trial import try_method
 from customstudio.errors import UserError
+from tests.baselines.conftest import having
 
 PROMPTS = ["a cat on a beach", "a dog"]
 FITTED = ("dreambooth", "lora", "custom_diffusion", "textual_inversion", "untuned")
@@ -36,7 +37,7 @@ def noise(model: Text2VideoZero, frames: int = 3) -> torch.Tensor:
 
 def published() -> Any:
     """The module of diffusers' own pipeline."""
-    diffusers = pytest.importorskip("diffusers")
+    diffusers = having("TextToVideoZeroPipeline")
     return import_module(diffusers.TextToVideoZeroPipeline.__module__)
 
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from customstudio.baselines import train_videomaker, videomaker
 from customstudio.baselines.bases.animatediff_model import AnimateDiff
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.mini.data import scene
 from customstudio.baselines.bases.store import locate
 from customstudio.baselines.bases.tiny_stable_diffusion import save_animatediff, tiny_animatediff
@@ -224,7 +225,11 @@ def test_the_command_ends_in_weights_that_generate(
         (["--set", "frames=0"], "frames: "),
         (["--base", "zeroscope-576w"], "cannot be trained on zeroscope-576w"),
         (["--set", "frames=32"], "33 frames"),
+        (["--every", "0"], "--every: 0: at least 1"),
+        (["--set", "frames=2"], "this checkpoint cannot be read"),
     ):
+        if "checkpoint" in message:
+            (tmp_path / "out" / "checkpoint.pt").write_bytes(b"torn")
         with pytest.raises(SystemExit) as caught:
             train_videomaker.main([*common, *small, *wrong])
         assert caught.value.code == 2
@@ -233,26 +238,8 @@ def test_the_command_ends_in_weights_that_generate(
 
 def test_a_step_at_full_size_reaches_what_is_stated() -> None:
     """On the meta device: spatial self-attention and motion modules have gradients, no others."""
-    from diffusers import AutoencoderKL, UNetMotionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    tiny = tiny_animatediff()
-    with torch.device("meta"):
-        unet = UNetMotionModel(cross_attention_dim=768, use_motion_mid_block=False)
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tiny.tokenizer), hidden_size=768, intermediate_size=3072,
-                num_hidden_layers=1, num_attention_heads=12,
-            )
-        )  # fmt: skip
-        vae = AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512), layers_per_block=1, latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        )  # fmt: skip
-    full = dataclasses.replace(
-        tiny, unet=unet, text_encoder=text, vae=vae, device=torch.device("meta")
-    )
-    options = Training(base=tiny.provenance, frames=16, size=512, batch=1)
+    full = full_base("animatediff-v3-realistic-vision", "meta")
+    options = Training(base=full.provenance, frames=16, size=512, batch=1)
     names = trained(full.unet)
     with trainable(list(names.values())), injecting(full.unet, 16):
         torch.stack(list(step_losses(full, options, 0).values())).sum().backward()  # type: ignore[no-untyped-call]

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 from customstudio.baselines import sampling, vcd
 from customstudio.baselines.bases.animatediff_model import AnimateDiff
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.tiny_stable_diffusion import tiny_animatediff
 from customstudio.baselines.examples import Example
 from customstudio.baselines.options import override
@@ -37,25 +38,8 @@ def base() -> AnimateDiff:
 @pytest.fixture(scope="module")
 def full() -> AnimateDiff:
     """Stable Diffusion 1.5 with motion modules at full size, without values."""
-    from diffusers import AutoencoderKL, UNetMotionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    tiny = tiny_animatediff()
-    with torch.device("meta"):
-        unet = UNetMotionModel(cross_attention_dim=768)
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=len(tiny.tokenizer), hidden_size=768, intermediate_size=3072,
-                num_hidden_layers=12, num_attention_heads=12,
-            )
-        )  # fmt: skip
-        vae = AutoencoderKL(
-            block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        )  # fmt: skip
-    return dataclasses.replace(
-        tiny, unet=unet, text_encoder=text, vae=vae, device=torch.device("meta")
-    )
+    model: AnimateDiff = full_base("animatediff", "meta")
+    return model
 
 
 def test_noise_covaries_between_frames_as_equation_4() -> None:
@@ -126,7 +110,7 @@ def test_the_loss_is_the_mean_inside_the_mask(base: AnimateDiff, monkeypatch: An
 
 def test_what_is_outside_a_mask_has_no_gradient() -> None:
     squares = torch.rand((2, 4, 1, 4, 6), generator=generator("squares"), requires_grad=True)
-    masks = torch.zeros((2, 32, 48), dtype=torch.bool)
+    masks = np.zeros((2, 32, 48), np.bool_)
     masks[0, 8:16, 8:24] = True
     found = mean_inside(squares, masks)
     found.sum().backward()  # type: ignore[no-untyped-call]

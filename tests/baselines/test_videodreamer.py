@@ -178,19 +178,23 @@ def test_images_are_seen_whole_or_their_middle(whole: bool, encoder: ImageEncode
 
 def test_steps_see_one_subject_and_all_of_them_stitched(bases: Bases, task: Task) -> None:
     options = override(DEFAULTS, ["batch=8"])
-    ours, mixed, theirs = videodreamer.drawing_both(bases, task, options)()
+    ours, mixed, theirs = videodreamer.drawing_both(bases, task, options, nothing)()
     assert {e.prompt for e in ours} == {"a <new1> cat", "a <new2> dog"}
     assert {e.prompt for e in mixed} == {"a <new1> cat and a <new2> dog, stitched together"}
     assert all(e.masks.any((1, 2)).sum() == 1 for e in ours)
     assert all(e.masks[0, :, :32].any() and not e.masks[0, :, 32:].any() for e in mixed)
     assert theirs == []
     plain = override(options, ['stitch=""'])
-    assert videodreamer.drawing_both(bases, task, plain)()[1][0].prompt.endswith("<new2> dog")
+    assert videodreamer.drawing_both(bases, task, plain, nothing)()[1][0].prompt.endswith(
+        "<new2> dog"
+    )
     for data, sizes in (("separate", (8, 0)), ("mixed", (0, 8))):
-        drawn = videodreamer.drawing_both(bases, task, override(options, [f"data={data}"]))()
+        drawn = videodreamer.drawing_both(
+            bases, task, override(options, [f"data={data}"]), nothing
+        )()
         assert (len(drawn[0]), len(drawn[1])) == sizes
     alone = dataclasses.replace(task, subjects=task.subjects[:1])
-    drawn = videodreamer.drawing_both(bases, alone, options)()
+    drawn = videodreamer.drawing_both(bases, alone, options, nothing)()
     assert (len(drawn[0]), len(drawn[1])) == (8, 0)
 
 
@@ -326,7 +330,7 @@ def test_picked_pictures_take_the_place_of_stitched_ones(
     files = options.files(task.pair)
     assert [path.name for path in files["picked"]] == ["0.png", "1.png", "2.png"]
     again = dataclasses.replace(task, files=files)
-    mixed = videodreamer.drawing_both(bases, again, options)()[1]
+    mixed = videodreamer.drawing_both(bases, again, options, nothing)()[1]
     assert {e.prompt for e in mixed} == {"a <new1> cat and a <new2> dog"}
     assert {int(e.image.max()) for e in mixed} <= {0, 60, 120}
     assert len({int(e.image.max()) for e in mixed}) > 1
@@ -387,7 +391,7 @@ def held_out(bases: Bases, task: Task, tuned: Tuned, clip: Path) -> tuple[float,
     """The errors of pictures under text alone, and of the reference video, on fixed noise."""
     base, noise = bases.main, generator("held out")
     options = override(DEFAULTS, ["batch=6", "visual=false"])
-    ours, mixed, _ = videodreamer.drawing_both(bases, task, options)()
+    ours, mixed, _ = videodreamer.drawing_both(bases, task, options, nothing)()
     given = (base, ours, mixed, [], None, options, noise)
     frames = motion.stretch(motion.read_clip(clip), task.video, np.random.default_rng(0))
     latents = base.encode_images(frames, noise).permute(2, 1, 0, 3, 4).repeat(6, 1, 1, 1, 1)
@@ -433,10 +437,10 @@ def test_motion_has_no_place_in_text2video_zero(
 ) -> None:
     options = override(quick(DEFAULTS), [f"motion_video={clip}", "motion_prompt=a square"])
     spec = catalog.base("text2video-zero")
-    (problem,) = options.problems(spec, task.video, [task.pair])
+    (problem,) = options.problems(spec, task.video, {task.pair: [2, 2]})
     assert "no layers that work across frames alone" in problem.what
     assert "--base animatediff" in problem.fix
-    assert options.problems(catalog.base("animatediff"), task.video, [task.pair]) == []
+    assert options.problems(catalog.base("animatediff"), task.video, {task.pair: [2, 2]}) == []
     bases = Bases(tiny_text2video_zero(), networks=networks)
     moving = dataclasses.replace(task, files=options.files(task.pair))
     with pytest.raises(UserError, match="across frames"):
@@ -448,7 +452,10 @@ def test_what_is_wrong_with_files_is_said(task: Task, clip: Path, tmp_path: Path
 
     def said(*changes: str, video: VideoSpec = task.video) -> list[str]:
         options = override(DEFAULTS, list(changes))
-        return [problem.what for problem in options.problems(spec, video, [task.pair, "a+b"])]
+        return [
+            problem.what
+            for problem in options.problems(spec, video, {task.pair: [2, 2], "a+b": [1, 1]})
+        ]
 
     assert said() == []
     assert said(f"picked={tmp_path / 'none'}") == ["no such folder of picked pictures"]

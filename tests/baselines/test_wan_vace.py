@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from customstudio.baselines import catalog, wan_vace
+from customstudio.baselines.bases.full import full_base
 from customstudio.baselines.bases.loading import load_base
 from customstudio.baselines.bases.native import brought, native
 from customstudio.baselines.bases.store import locate
@@ -162,6 +163,12 @@ def test_several_references_of_a_subject(model: WanVace, task: Task) -> None:
     assert apart(*(made(model, longer, *WHOLE, f"references={n}") for n in (2, 9))) == 0
     with pytest.raises(UserError, match="4 reference images for a video of 2 frames of latents"):
         made(model, task, "references=2")
+    spec, short = SPECS[0], VideoSpec(frames=8, fps=8, width=576, height=320)
+    for references, counts, refused in ((2, [9, 9], False), (3, [3, 3], True), (9, [2, 2], False)):
+        options = override(WanVaceOptions(), [f"references={references}"])
+        found = options.problems(spec, short, {"a+b": counts})
+        # 8 frames are 17 of Wan's, 5 of its latents; no subject has more than all its references.
+        assert [("than the 5 that" in problem.what) for problem in found] == [True] * refused
 
 
 def test_references_are_the_first_or_drawn_by_the_job(task: Task) -> None:
@@ -299,17 +306,12 @@ def test_missing_files_are_one_error(tmp_path: Path) -> None:
 
 def test_sizes_at_full_width() -> None:
     """Parameters, and the bytes that they are in the files of the listing."""
-    from diffusers import AutoencoderKLWan, WanVACETransformer3DModel
-    from transformers import UMT5Config, UMT5EncoderModel
+    from diffusers import WanVACETransformer3DModel
 
+    full = full_base("wan-vace-1.3b", "meta")
+    small, vae, text = full.transformer, full.vae, full.text_encoder
     with torch.device("meta"):
-        small = WanVACETransformer3DModel(
-            num_attention_heads=12, ffn_dim=8960, num_layers=30, vace_layers=[*range(0, 30, 2)]
-        )
-        large, vae = WanVACETransformer3DModel(), AutoencoderKLWan()
-        text = UMT5EncoderModel(
-            UMT5Config(vocab_size=256_384, d_model=4096, d_ff=10_240, num_layers=24, num_heads=64)
-        )
+        large = WanVACETransformer3DModel()
     counts = [sum(p.numel() for p in part.parameters()) for part in (small, large, vae, text)]
     assert counts == [2_153_972_032, 17_337_592_896, 126_892_531, 5_680_910_336]
     vace = [sum(p.numel() for n, p in m.named_parameters() if "vace" in n) for m in (small, large)]
