@@ -13,9 +13,19 @@ from typing import IO
 from customstudio.errors import UserError
 
 
+def cache_folder() -> Path:
+    """`$CUSTOMSTUDIO_CACHE`, or the user's cache folder: what may be lost and is made again."""
+    from platformdirs import user_cache_dir
+
+    return Path(os.environ.get("CUSTOMSTUDIO_CACHE") or user_cache_dir("customstudio"))
+
+
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, keep: bool = False) -> Iterator[IO[bytes]]:
     """A file to write that becomes `path` at the end, or nothing at all if writing fails.
+
+    Args:
+        keep: a file that is there at the end, whoever wrote it meanwhile, stays.
 
     Raises:
         UserError: the disk is full or the folder cannot be written.
@@ -31,7 +41,10 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o644)  # mkstemp's 0600 would hide results from the rest of a group
-        os.replace(name, path)
+        if keep:
+            _link(name, path)
+        else:
+            os.replace(name, path)
         _fsync_folder(path.parent)
     except BaseException as error:
         Path(name).unlink(missing_ok=True)
@@ -46,9 +59,10 @@ def write_bytes(path: Path, data: bytes) -> None:
         file.write(data)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text whole or not at all."""
-    write_bytes(path, text.encode())
+def write_text(path: Path, text: str, *, keep: bool = False) -> None:
+    """Write a UTF-8 text whole or not at all; `keep` as for `replacing`."""
+    with replacing(path, keep=keep) as file:
+        file.write(text.encode())
 
 
 def sha256_file(path: Path) -> str:
@@ -78,9 +92,26 @@ def locked(folder: Path) -> Iterator[None]:
                 where=str(folder),
                 fix="wait for it to end, or give another folder",
             ) from error
+        except OSError as error:
+            raise UserError(
+                f"the file system cannot lock a folder: {error.strerror}",
+                where=str(folder),
+                fix="use a folder of another file system (Lustre: one that is mounted with flock)",
+            ) from error
         yield
     finally:
         os.close(handle)
+
+
+def _link(name: str, path: Path) -> None:
+    """Give a file its name unless another has it: of two writers, one can."""
+    try:
+        os.link(name, path)
+    except OSError:
+        if not path.exists():  # a file system without hard links
+            os.replace(name, path)
+            return
+    os.unlink(name)
 
 
 def _fsync_folder(folder: Path) -> None:

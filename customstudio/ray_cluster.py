@@ -1,6 +1,8 @@
 """Work on a Ray cluster: an actor a GPU or some cores, and each item to whichever is free."""
 
+import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -52,17 +54,29 @@ class RayCluster:
             ray.init(log_to_driver=False, include_dashboard=False)
 
     def device(self, wanted: str) -> str:
-        """The device of the workers: what was asked for, or what the cluster has."""
-        if wanted != "auto":
-            return wanted
-        return "cuda" if self._ray.cluster_resources().get("GPU") else "cpu"
+        """The device of the workers: what was asked for, or what the cluster has.
+
+        Raises:
+            UserError: another device than these, or one that the cluster has not.
+        """
+        there = "cuda" if self._ray.cluster_resources().get("GPU") else "cpu"
+        if wanted not in ("auto", "cpu", there):
+            raise UserError(
+                f"no worker of the cluster can have the device {wanted!r}",
+                where="--device, with --ray; "
+                + ("Ray chooses the GPU of each worker" if there == "cuda" else "it has no GPUs"),
+                fix=f"--device {there}, or leave it out",
+            )
+        return there if wanted == "auto" else wanted
 
     def work(
         self, kind: type, shared: object, items: Sequence[Item], *, threads: int, device: str
     ) -> Iterator[Done[Item]]:
         """Give items to as many actors as there is room for; each as it is finished.
 
-        A worker that dies is started anew and its item is done again; nothing finished is lost.
+        A worker that dies is started anew and its item is done again; nothing finished is lost. One
+        that cannot start gets nothing more; where none can, all items are given up. Workers are in
+        the folder of this process, if they see it, so that relative paths are the same.
 
         Args:
             kind: a class that is made from `shared` in a process of its own, and whose `run` takes
@@ -79,29 +93,47 @@ class RayCluster:
         cpus = max(1, min(threads, largest))
         worker = ray.remote(
             num_cpus=cpus, num_gpus=gpus, max_restarts=-1, max_task_retries=RETRIES
-        )(kind)
+        )(_here(kind, os.getcwd()))
         resources = ray.cluster_resources()
         room = int(resources.get("GPU", 0) if gpus else resources.get("CPU", 1) // cpus)
         at = ray.put(shared)
         actors = [worker.remote(at) for _ in range(max(1, min(room, len(items))))]
-        waiting, running = list(items), {}
-        for actor in actors:
-            item = waiting.pop(0)
-            running[actor.run.remote(item)] = (actor, item)
+        waiting, idle = list(items), list(actors)
+        running: dict[Any, tuple[Any, Item]] = {}
         try:
-            while running:
+            while running or (waiting and idle):
+                while waiting and idle:
+                    actor, item = idle.pop(0), waiting.pop(0)
+                    running[actor.run.remote(item)] = (actor, item)
                 (ready,), _ = ray.wait(list(running), num_returns=1)
                 actor, item = running.pop(ready)
                 try:
                     done = Done(item, ray.get(ready))
                 except ray.exceptions.RayError as error:
                     done = Done(item, error=error)
-                yield done
-                if waiting:
-                    item = waiting.pop(0)
-                    running[actor.run.remote(item)] = (actor, item)
+                # One that did not even start gets nothing more, and its item goes to another.
+                started = not getattr(done.error, "actor_init_failed", False)
+                idle += [actor] if started else []
+                if started or not (idle or running):
+                    yield done
+                else:
+                    waiting.append(item)
+            yield from (Done(item, error=done.error) for item in waiting)
         finally:
             for actor in actors:
                 ray.kill(actor)
             if self._own:
                 ray.shutdown()
+
+
+def _here(kind: type, folder: str) -> type:
+    """The class, made and run in a folder."""
+
+    class Worker(kind):  # type: ignore[misc]
+        def __init__(self, shared: object) -> None:
+            with suppress(OSError):
+                os.chdir(folder)
+            super().__init__(shared)
+
+    Worker.__name__ = Worker.__qualname__ = kind.__name__  # what Ray shows
+    return Worker

@@ -91,7 +91,11 @@ def toy_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests out of the user's caches, and the user's caches out of tests."""
+    """Keep tests out of the user's caches, and the user's caches out of tests.
+
+    A cache is a test's own: what one finds there must not depend on those before it.
+    """
     folder = tmp_path_factory.getbasetemp() / "home"
-    for name in ("CACHE", "DATA", "WEIGHTS"):
+    for name in ("DATA", "WEIGHTS"):
         monkeypatch.setenv(f"CUSTOMSTUDIO_{name}", str(folder / name.lower()))
+    monkeypatch.setenv("CUSTOMSTUDIO_CACHE", str(tmp_path_factory.mktemp("cache")))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from customstudio.cli import options
+from customstudio.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ def regenerate(
         str | None,
         typer.Option(
             help="Methods, separated by commas.",
-            show_default="all built-in ones; on suite mini those with a mini base",
+            show_default="all built-in ones that can make each pair; see what is left out",
         ),
     ] = None,
     ablations: Annotated[
@@ -42,78 +43,104 @@ def regenerate(
         ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Protocol.", show_default="mini-v1 for suite mini")
+        str | None, typer.Option(help="Protocol.", show_default="mini-v1 for an embedded suite")
     ] = None,
+    references: options.References = None,
+    masks: options.Masks = "suite",
     base: Annotated[
         str | None, typer.Option(help="Another base model.", show_default="each method's own")
     ] = None,
     base_dir: Annotated[
         Path | None, typer.Option(help="Folder of the base model.", show_default="the cache")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 20,
+    batch: Annotated[
+        int | None,
+        typer.Option(min=1, help="Videos at once.", show_default="20 on an embedded suite, else 4"),
+    ] = None,
+    bf16: options.BF16 = False,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Publish each row: folder of a store, or a server's address."),
+    ] = None,
     device: options.Device = "auto",
+    ray: options.Ray = None,
 ) -> None:
     """Make the videos of every method, score them, and compare them with the untuned base.
 
     The same command again goes on where an interrupted one stopped.
     """
+    from customstudio.baselines.catalog import METHODS
+    from customstudio.cli.console import err
     from customstudio.cli.progress import RichProgress
     from customstudio.cli.steps import StepBar
-    from customstudio.generation import regenerate as work
+    from customstudio.generation import rows as table
     from customstudio.generation.prepare import Request
-    from customstudio.suites.load import load_suite
+    from customstudio.generation.regenerate import regenerate as make
+    from customstudio.metrics.catalog import protocol as known
+    from customstudio.suites.load import EMBEDDED, load_suite
 
-    chosen = load_suite(suite, prompt_set=prompt_set)
+    chosen = load_suite(suite, prompt_set=prompt_set, references=references)
     folder = out or Path("runs") / "baselines" / "-".join(filter(None, [suite, prompt_set]))
-    rows = work.rows(options.listed(methods) or work.made_on(chosen), ablations=ablations)
+    wanted = options.listed(methods)
+    if wanted == []:
+        raise UserError("no method is named", where="--methods", fix="leave the option out for all")
+    embedded = chosen.name in EMBEDDED
+    scored = known(protocol or ("mini-v1" if embedded else "customstudio-v1"))
+    without = {} if wanted else table.left_out(chosen)
+    rows = table.rows(wanted or [m for m in METHODS if m not in without], ablations=ablations)
     common = Request(
-        chosen, rows[0].method, folder, base=base, base_folder=base_dir, batch=batch, device=device
+        chosen, rows[0].method, folder,
+        references=references, masks=masks, base=base, base_folder=base_dir,
+        batch=batch or (20 if embedded else 4), arithmetic="bfloat16" if bf16 else "float32",
+        device=device,
+    )  # fmt: skip
+    named = table.with_floors(common, list(table.requests(common, rows)))
+    table.require_one_base(named)
+    for name, why in without.items():
+        err.print(f"left out: {name}: {why}", markup=False)
+    found = make(
+        named,
+        folder,
+        protocol=scored.id,
+        generation=StepBar(),
+        evaluation=RichProgress(),
+        ray=ray,
     )
-    named = work.with_floors(common, list(work.requests(common, rows)))
-    bar = StepBar()
-    try:
-        found = work.regenerate(
-            named,
-            folder,
-            protocol=protocol or ("mini-v1" if suite == "mini" else "customstudio-v1"),
-            generation=bar,
-            evaluation=RichProgress(),
-        )
-    finally:
-        bar.stop()
     _print(found)
     if found.runs:
         _tables(found, folder)
         _sheet(named, found, folder)
+    if to is not None:
+        _publish(named, found, to)
     if found.failures:
         raise typer.Exit(1)
 
 
 def _print(found: "Regenerated") -> None:
-    """Runs, differences from the floor, and what failed."""
+    """Runs, differences from the floor and of variants, and what failed."""
     from customstudio.cli.console import console, err
     from customstudio.cli.results import print_differences, print_run
-    from customstudio.generation.regenerate import against_floors
+    from customstudio.generation.regenerate import against
 
     for name, run in found.runs.items():
         console.print(f"\n{name}", style="bold", markup=False)
         print_run(run)
-    if found.floors:
-        print_differences(against_floors(found))
+    for others in filter(None, (found.floors, found.parents)):
+        print_differences(against(found.all_runs, others))
     for name, why in found.failures.items():
         err.print(f"{name}: {why}", markup=False)
 
 
 def _tables(found: "Regenerated", folder: Path) -> None:
-    """All means, and all differences from the floor, in one Markdown file."""
+    """All means, and differences from the floor and of variants, in one Markdown file."""
     from customstudio.cli.console import console
     from customstudio.files import write_text
     from customstudio.generation import tables
-    from customstudio.generation.regenerate import against_floors
+    from customstudio.generation.regenerate import against
 
-    text = tables.means(found.runs)
-    if found.floors:
-        text += f"\n{tables.differences(against_floors(found))}"
+    text = tables.means(found.all_runs)
+    for others in filter(None, (found.floors, found.parents)):
+        text += f"\n{tables.differences(against(found.all_runs, others))}"
     path = folder / "methods.md"
     write_text(path, text)
     console.print(f"table: {path}", markup=False)
@@ -129,5 +156,19 @@ def _sheet(named: "Sequence[tuple[str, Request]]", found: "Regenerated", folder:
     jobs = list({job.pair: job for job in reversed(suite.jobs)}.values())[::-1]
     folders = {name: request.out for name, request in named if name in found.runs}
     path = folder / "methods.png"
-    write_sheet(path, suite, jobs, find_references(suite, None), folders)
+    write_sheet(path, suite, jobs, find_references(suite, named[0][1].references), folders)
     console.print(f"side by side: {path}", markup=False)
+
+
+def _publish(named: "Sequence[tuple[str, Request]]", found: "Regenerated", to: str) -> None:
+    """Send each row that has a run, by the owner's key; a row that is there is not sent again."""
+    from customstudio.cli.submit import publish, target_of
+    from customstudio.generation.board_row import method_card
+    from customstudio.submissions.build import build
+    from customstudio.submissions.keys import owner_key
+
+    key, target = owner_key(), target_of(to)
+    for name, request in named:
+        if name in found.runs:
+            card = method_card(request)
+            publish(target, build(found.runs[name], card, owner=key.public), key)

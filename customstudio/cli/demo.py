@@ -18,11 +18,7 @@ def demo(
     from customstudio.mini.demo import METHODS, NOTE, described
     from customstudio.mini.demo import demo as make_and_score
 
-    bar = StepBar()
-    try:
-        done = make_and_score(out, bar, RichProgress())
-    finally:
-        bar.stop()
+    done = make_and_score(out, StepBar(), RichProgress())
     for run, (name, about) in zip(done.runs, described().items(), strict=True):
         console.print(f"\n{name}: {about}", style="bold", markup=False)
         print_run(run)

@@ -35,9 +35,7 @@ def generate(
     prompts: options.Prompts = None,
     seeds: options.Seeds = 1,
     references: options.References = None,
-    masks: Annotated[
-        str, typer.Option(help="suite, segment (for images without: by SAM) or a folder.")
-    ] = "suite",
+    masks: options.Masks = "suite",
     base: Annotated[
         str | None, typer.Option(help="Another base model.", show_default="the method's own")
     ] = None,
@@ -59,7 +57,7 @@ def generate(
     ] = None,
     device: options.Device = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Videos at once.")] = 1,
-    bf16: Annotated[bool, typer.Option("--bf16", help="bfloat16 in the UNet (recorded).")] = False,
+    bf16: options.BF16 = False,
     shard: Annotated[str, typer.Option(help="I/N: every N-th pair.")] = "1/1",
     ray: options.Ray = None,
     keep_weights: Annotated[
@@ -79,6 +77,9 @@ def generate(
     from customstudio.suites.choose import choose
 
     if references is None and ("/" in suite or suite in (".", "..")):
+        from customstudio.suites.hub import load_exported
+
+        load_exported(Path(suite))  # its images as files
         references = Path(suite) / "refs"
     chosen = choose(suite, prompt_set, references, prompts, seeds)
     wanted = options.listed(pairs)
@@ -122,14 +123,11 @@ def _run(request: "Request", ray: str | None) -> None:
     if random := prepared.settings.random:
         text = f"{', '.join(random)}: the values are random, these videos mean nothing"
         err.print(text, markup=False)
-    bar = StepBar()
     try:
-        outcome = run(prepared, bar, RayCluster(ray) if ray else None)
+        outcome = run(prepared, StepBar(), RayCluster(ray) if ray else None)
     except KeyboardInterrupt:
         err.print("interrupted: run the same command again to go on")
         raise typer.Exit(130) from None
-    finally:
-        bar.stop()
     _print_outcome(outcome, request.out)
 
 
@@ -139,10 +137,10 @@ def _print_plan(request: "Request") -> None:
     from customstudio.generation.prepare import outline, prepare
 
     settings, video, left = outline(request)
-    plan = make_plan(request.suite, left, settings, video)
-    hours = f"about {plan.gpu_hours:.1f} of an H200 in float32 (arithmetic at measured rates)"
-    if request.base_id != "none" and not request.base_id.startswith("zeroscope"):
-        hours = "not counted: the arithmetic is zeroscope's"
+    plan = make_plan(request.suite, left, settings, video, request.base_id)
+    hours = "not counted for these base models"
+    if plan.gpu_hours is not None:
+        hours = f"about {plan.gpu_hours:.1f} of an H200 in float32 (arithmetic at measured rates)"
     lines = [
         f"{request.method} on suite {request.suite.name} ({request.suite.label})",
         f"  base model:   {request.base_id}",
@@ -181,13 +179,7 @@ def default_out(request: "Request") -> Path:
 
     Options may hold texts and paths: too long a name for a folder ends in a digest of it.
     """
-    from customstudio.baselines.options import override, variant
-
-    options = override(request.defaults, request.changes)
-    name = variant(request.method, options, request.defaults)
-    if request.base_id != replace(request, base=None).base_id:
-        name = f"{name}@{request.base_id}"
-    name = name.replace("/", "-")
+    name = request.name.replace("/", "-")
     if len(name.encode()) > LONGEST_NAME:
         name = f"{name[:40]}...{digest(name)[:16]}"
     return Path("videos") / request.suite.name / name

@@ -76,3 +76,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        what = f"cannot be read or written: {error.strerror}"
+        fix = "check the path, and that you may read and write there"
+        print(UserError(what, where=str(error.filename), fix=fix), file=sys.stderr)
+        sys.exit(2)

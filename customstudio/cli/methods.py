@@ -1,11 +1,14 @@
 """`customstudio methods`: what can generate, and where each setting comes from."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from customstudio.errors import UserError
+
+if TYPE_CHECKING:
+    from customstudio.baselines.bases.spec import BaseSpec
 
 app = typer.Typer(help="The methods that can generate.", no_args_is_help=True)
 
@@ -50,6 +53,7 @@ def show(method: str) -> None:
         f"{card.id}: {card.title} ({card.kind})",
         f"  paper: {card.paper}",
         f"  base: {card.base}" + (f" (works on {', '.join(card.only_on)})" if card.only_on else ""),
+        *([f"        {_published(catalog.base(card.base))}"] if card.base != "none" else []),
         f"  trains: {card.trains}",
         f"  code: {card.code_licence}",
         f"  weights: {card.weights_licence}",
@@ -67,6 +71,11 @@ def show(method: str) -> None:
         lines += [f"    {point.question}", f"      {point.choice}{option}"]
     console.print("\n".join(lines), markup=False)
     warn_of_clash(method)
+
+
+def _published(base: "BaseSpec") -> str:
+    """Where a base model is from."""
+    return f"{base.repository} at {base.revision or 'the newest revision'}; {base.licence}"
 
 
 @app.command()

@@ -15,6 +15,13 @@ Seeds = Annotated[int, typer.Option(min=1, help="Number of seeds of suite `custo
 References = Annotated[
     Path | None, typer.Option(help="Root of the reference images: ROOT/SUBJECT/00.jpg.")
 ]
+Masks = Annotated[
+    str,
+    typer.Option(
+        help="suite, a folder, or for images without: segment (by SAM, of what is in the middle) "
+        "or prompt (by Grounding DINO and SAM, of the subject's noun)."
+    ),
+]
 Protocol = Annotated[str, typer.Option(help="How scores are made.")]
 Metrics = Annotated[
     str | None, typer.Option(help="Metrics, separated by commas.", show_default="protocol's")
@@ -23,6 +30,16 @@ WeightsDir = Annotated[
     Path | None,
     typer.Option(
         help="Folder of the networks' weights.", show_default="$CUSTOMSTUDIO_WEIGHTS or the cache"
+    ),
+]
+BF16 = Annotated[bool, typer.Option("--bf16", help="bfloat16 in the UNet (recorded).")]
+To = Annotated[
+    str | None,
+    typer.Option(
+        "--to",
+        "--store",
+        help="Folder of the store, or address of a server: https://...",
+        show_default="$CUSTOMSTUDIO_STORE",
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]

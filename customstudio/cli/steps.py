@@ -33,3 +33,4 @@ class StepBar:
         """Leave the terminal as it was."""
         if self._bar:
             self._bar.stop()
+            self._bar = None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from customstudio.errors import UserError
 from customstudio.evaluation import runner
@@ -14,12 +15,16 @@ from customstudio.evaluation.items import Collection
 from customstudio.evaluation.journal import ChunkResult
 from customstudio.evaluation.manifest import MANIFESTS
 from customstudio.evaluation.plan import Plan, make_plan
-from customstudio.evaluation.records import Anchor, RunInfo, Settings
+from customstudio.evaluation.records import MADE_WITH, Anchor, RunInfo, Settings
+from customstudio.files import cache_folder
 from customstudio.metrics import catalog
 from customstudio.suites.choose import choose
-from customstudio.suites.load import load_suite
+from customstudio.suites.load import SUITES, load_suite
 from customstudio.suites.schema import Suite
 from customstudio.weights.store import Store
+
+if TYPE_CHECKING:
+    from customstudio.generation.records import Settings as Made
 
 
 def evaluate(
@@ -55,7 +60,8 @@ def evaluate(
 
     Args:
         videos: a suite's tree `PAIR/PROMPT/SEED.mp4`, or a folder with a manifest.
-        suite: a suite or its name; None: found out from the folder.
+        suite: a suite or its name; None: as `customstudio generate` recorded beside the videos,
+            else the one that has most of the folder's pairs.
         prompt_set: which of the suite's prompt sets; None: its first.
         prompts: file of prompts, for suite `custom`.
         seeds: number of seeds, for suite `custom`.
@@ -89,9 +95,14 @@ def evaluate(
     chosen = catalog.protocol(protocol)
     runner.parse_shard(shard)
     root = Path(references) if references else None
+    made = _settings_of(Path(videos))
+    listed = any((Path(videos) / name).is_file() for name in MANIFESTS)
+    if suite is None and made is not None and made.suite in SUITES and not listed:
+        suite, prompt_set = made.suite, prompt_set or made.prompt_set
     if isinstance(suite, str):
         given = Path(prompts) if prompts else None
         suite, root = _chosen(suite, prompt_set, root, given, seeds)
+        _require_that_of(made, suite, Path(videos))
     elif prompt_set is not None and suite is None:
         raise UserError(
             "a prompt set without a suite", where="--prompt-set", fix="name the suite: --suite NAME"
@@ -102,7 +113,10 @@ def evaluate(
         references=root,
         method=method,
     )
-    collection = replace(collection, unofficial=_made_with(collection.root))
+    if made is not None:
+        collection = replace(
+            collection, unofficial=_made_with(made), generation=made.model_dump(mode="json")
+        )
     if note:
         collection = replace(collection, notes=(*collection.notes, note))
     settings = _settings(device, precision, batch, chunk, threads, keep_features)
@@ -134,16 +148,34 @@ def evaluate(
     return runner.run(plan, folder, compute, shard=shard, card=card, progress=progress)
 
 
-def _made_with(videos: Path) -> tuple[str, ...]:
-    """Networks that are no published model's, where `customstudio generate` made the videos."""
+def _settings_of(videos: Path) -> "Made | None":
+    """What `customstudio generate` made a folder's videos with."""
     from customstudio.generation.grid import read_settings
 
-    settings = read_settings(videos)
-    if settings is None:
-        return ()
+    return read_settings(videos)
+
+
+def _require_that_of(made: "Made | None", suite: Suite, videos: Path) -> None:
+    """Check that videos are scored as what they were made for: pairs may have the same names.
+
+    Raises:
+        UserError: they are another suite's, or another prompt set's.
+    """
+    if made is None or (made.suite, made.prompt_set) == (suite.name, suite.prompt_set):
+        return
+    raise UserError(
+        f"these videos were made for suite {made.suite}, prompt set {made.prompt_set}, not for "
+        f"suite {suite.name}, prompt set {suite.prompt_set}",
+        where=str(videos / "generation.json"),
+        fix="leave --suite and --prompt-set out, or give those",
+    )
+
+
+def _made_with(settings: "Made") -> tuple[str, ...]:
+    """Networks that are no published model's."""
     words = {"random": "random values", "embedded": "embedded networks of the mini world"}
     found = {text: settings.of_status(status) for status, text in words.items()}
-    return tuple(f"videos made with {text}: {', '.join(ids)}" for text, ids in found.items() if ids)
+    return tuple(f"{MADE_WITH} {text}: {', '.join(ids)}" for text, ids in found.items() if ids)
 
 
 def _chosen(
@@ -171,7 +203,7 @@ def compute_here(plan: Plan, chunks: Sequence[int], *, workers: int) -> Iterator
     if chunks:
         from customstudio.evaluation.engine import Engine
 
-        yield from Engine(plan, cache=runner.cache_folder(), workers=workers).run(chunks)
+        yield from Engine(plan, cache=cache_folder(), workers=workers).run(chunks)
 
 
 def default_out(plan: Plan, shard: str) -> Path:

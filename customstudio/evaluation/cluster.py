@@ -35,7 +35,7 @@ class _Worker:
 
     def __init__(self, plan: Plan) -> None:
         from customstudio.evaluation.engine import Engine
-        from customstudio.evaluation.runner import cache_folder
+        from customstudio.files import cache_folder
 
         self._engine = Engine(plan, cache=cache_folder(), workers=plan.settings.threads)
 

@@ -1,4 +1,7 @@
-"""Which device: resolved when the first network is about to be loaded, not before."""
+"""Which device, resolved when the first network is about to be loaded, and how many threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from customstudio.errors import UserError
 
@@ -27,3 +30,20 @@ def resolve(device: str) -> str:
             fix="cpu, cuda or cuda:N",
         )
     return device
+
+
+@contextmanager
+def cpu_threads(count: int) -> Iterator[None]:
+    """So many CPU threads of torch for as long as this lasts, then as many as before.
+
+    The last bits of a sum depend on how it is divided: whoever goes on in this process, to make
+    videos say, must find what was set there.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -3,12 +3,14 @@
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from customstudio.evaluation.devices import cpu_threads
 from customstudio.evaluation.embedding import (
     Batcher,
     Clock,
@@ -39,10 +41,6 @@ class Engine:
     """Holds the networks of a plan and scores its chunks."""
 
     def __init__(self, plan: Plan, *, cache: Path, workers: int) -> None:
-        if plan.networks:
-            import torch
-
-            torch.set_num_threads(plan.settings.threads)
         self._plan, self._workers = plan, workers
         self._clock, self._notes = Clock(), set[str]()
         self._since = time.perf_counter()
@@ -82,6 +80,10 @@ class Engine:
         Raises:
             UserError: a reference image cannot be read, or one frame is too big for the GPU.
         """
+        with cpu_threads(self._plan.settings.threads) if self._plan.networks else nullcontext():
+            yield from self._run(chunks)
+
+    def _run(self, chunks: Sequence[int]) -> Iterator[ChunkResult]:
         items = [item for chunk in chunks for item in self._chunks[chunk]]
         subjects = {s.id: s for item in items for s in item.subjects}
         with self._clock.stage("references"):

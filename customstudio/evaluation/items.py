@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from customstudio.evaluation.records import SuiteUse
 from customstudio.metrics.spec import SubjectInfo
@@ -56,6 +57,8 @@ class Collection:
     notes: tuple[str, ...] = field(default=())
     unofficial: tuple[str, ...] = ()
     """Why nothing made of these videos is official, by what they say of themselves."""
+    generation: dict[str, Any] | None = None
+    """`generation.json`, where `customstudio generate` made the videos."""
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 """The records of a run bundle: what `run.json` and `summary.json` hold."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from customstudio.records import Record
 
 SCHEMA_VERSION = 1
+MADE_WITH = "videos made with"
+"""So begins the reason of `unofficial_because` where base models are no published ones."""
 
 
 class SuiteUse(Record):
@@ -82,6 +84,9 @@ class RunInfo(Record):
     methods: tuple[str, ...]
     card: dict[str, str] = {}
     """The method's card, as given."""
+    generation: dict[str, Any] | None = None
+    """`generation.json` of the videos, where `customstudio generate` made them: method, all
+    options, base model."""
     references: dict[str, dict[str, str]]
     """Subject -> reference image -> SHA-256."""
     settings: Settings

@@ -1,14 +1,11 @@
 """A run from plan to bundle: resume, shards, merging, finishing."""
 
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol as Interface
-
-import platformdirs
 
 from customstudio.errors import UserError, some
 from customstudio.evaluation import tables
@@ -212,6 +209,7 @@ def _open(plan: Plan, out: Path, shard: str, card: dict[str, str]) -> RunInfo:
         networks=plan.network_uses(),
         methods=plan.collection.methods,
         card=card,
+        generation=plan.collection.generation,
         references={name: dict(hashes) for name, hashes in plan.references.items()},
         settings=plan.settings,
         environment=environment(plan.settings.device),
@@ -350,9 +348,3 @@ def _gaps(summary: Summary) -> Iterator[str]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def cache_folder() -> Path:
-    """Where features of references and texts are kept between runs."""
-    named = os.environ.get("CUSTOMSTUDIO_CACHE")
-    return Path(named) if named else Path(platformdirs.user_cache_dir("customstudio"))

@@ -1,19 +1,18 @@
 """What the speed of generation is measured on: networks with random values, and one unit of work.
 
-Speed does not depend on what the numbers are. `full` has zeroscope's sizes, on any device; on
-`meta` it has no values at all, only shapes, which is enough to count.
+Speed does not depend on what the numbers are.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from customstudio.baselines.bases.spec import Provenance
-from customstudio.baselines.bases.tiny import tiny
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.customvideo import CustomVideoOptions, step_loss
 from customstudio.baselines.examples import Example
@@ -36,38 +35,6 @@ class Size:
 
 
 FULL, SMALL = Size(24, 320, 576), Size(8, 64, 64)
-
-
-def full(device: str) -> VideoModel:
-    """Zeroscope's networks at full size with random values; the tokenizer is of bytes alone."""
-    from diffusers import AutoencoderKL, UNet3DConditionModel
-    from transformers import CLIPTextConfig, CLIPTextModel
-
-    like = tiny()
-    widths = (128, 256, 512, 512)
-    with torch.random.fork_rng(devices=[]), torch.device(device):
-        torch.manual_seed(0)
-        unet = UNet3DConditionModel()
-        vae = AutoencoderKL(
-            block_out_channels=widths, layers_per_block=2, latent_channels=4,
-            down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
-        )  # fmt: skip
-        text = CLIPTextModel(
-            CLIPTextConfig(
-                vocab_size=like.vocabulary, hidden_size=1024, intermediate_size=4096,
-                num_hidden_layers=23, num_attention_heads=16, hidden_act="gelu",
-                bos_token_id=like.tokenizer.bos_token_id, eos_token_id=like.tokenizer.eos_token_id,
-            )
-        )  # fmt: skip
-    source = Provenance(
-        base="full", repository="none: random values", revision=None, status="random", sha256={}
-    )
-    return VideoModel(unet, vae, text, like.tokenizer, like.schedule, source, torch.device(device))
-
-
-def small(device: str) -> VideoModel:
-    """The tiny base on a device."""
-    return replace(tiny(), device=torch.device(device))
 
 
 @contextmanager
@@ -101,6 +68,48 @@ def training(
 
         with trainable(parameters):
             yield step
+
+
+def step_parts(
+    model: VideoModel, size: Size, batch: int = OPTIONS.batch
+) -> dict[str, Callable[[], None]]:
+    """What a step of training is made of, while its weights are trainable.
+
+    On a GPU also the UNet's part as one CUDA graph: the same kernels without the time between them.
+    """
+    pictures = np.zeros((2 * batch, size.height, size.width, 3), np.uint8)
+    shape = (2 * batch, *model.latent_shape(1, size.height, size.width))
+    noise = torch.randn(shape, device=model.device)
+    t = torch.full((2 * batch,), 500, device=model.device)
+    prompts = ["a cat in a garden and a dog"] * (2 * batch)
+    text = model.encode_text(prompts).detach().requires_grad_(True)
+
+    def encode() -> None:
+        model.encode_images(pictures, generator("bench"))
+
+    def there_and_back(unet: Callable[..., Tensor]) -> None:
+        unet(noise, t, text).square().mean().backward()  # type: ignore[no-untyped-call]
+
+    found: dict[str, Callable[[], None]] = {
+        "encoding pictures": encode,
+        "UNet, there and back": partial(there_and_back, model.output),
+    }
+    if model.device.type == "cuda":
+        given = (noise.clone(), t.clone(), text.detach().clone().requires_grad_(True))
+        graph: Any = torch.cuda.make_graphed_callables(_Output(model), given)
+        found["UNet, there and back, as a CUDA graph"] = partial(there_and_back, graph)
+    return found
+
+
+class _Output(torch.nn.Module):
+    """What a base's UNet says, as a module."""
+
+    def __init__(self, model: VideoModel) -> None:
+        super().__init__()
+        self.unet, self._model = model.unet, model
+
+    def forward(self, noisy: Tensor, t: Tensor, text: Tensor) -> Tensor:
+        return self._model.output(noisy, t, text)
 
 
 def sampling(

@@ -4,16 +4,17 @@ The nodes see the folders of videos, references and weights under the same paths
 is started anew and goes on with its pair where it stopped: what it had written is there.
 """
 
+import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import torch
 
 from customstudio.errors import UserError
 from customstudio.generation.failures import record_failure
-from customstudio.generation.grid import PairWork, video_path
+from customstudio.generation.grid import PAIRS, PairWork, video_path
 from customstudio.generation.prepare import Prepared
 from customstudio.generation.runner import (
-    PAIRS,
     PairOutcome,
     Progress,
     attempt,
@@ -21,6 +22,9 @@ from customstudio.generation.runner import (
     steps_of,
 )
 from customstudio.ray_cluster import Done, RayCluster
+
+PATIENCE = 60.0
+"""Seconds until files of another node are missed: NFS keeps what it knew of a folder so long."""
 
 
 def run_on(
@@ -41,17 +45,42 @@ def run_on(
 def _outcome(prepared: Prepared, done: Done[PairWork]) -> PairOutcome:
     out, work = prepared.request.out, done.item
     if done.error is not None:
+        lines = str(done.error).strip().splitlines() or [""]
         error = UserError(
             f"the worker of the pair died again and again: {type(done.error).__name__}",
-            where=(str(done.error).splitlines() or [""])[0],
+            where=lines[0],
             fix="look for its memory: lower --batch or --set batch=1, and run the command again",
         )
+        if getattr(done.error, "actor_init_failed", False):
+            told = [line for line in lines if "rror: " in line] or lines
+            error = UserError(
+                "no worker of the cluster could start",
+                where=told[-1].strip(),
+                fix="mend that; all nodes must see base models and references under the same paths",
+            )
         return PairOutcome(failure=record_failure(out / PAIRS / work.pair, work.pair, error))
     outcome: PairOutcome = done.result
     if outcome.failure or outcome.busy:
         return outcome
+    if not _seen([video_path(out, job) for job in work.todo]):
+        error = UserError(
+            "a worker made the pair's videos, and they are not here",
+            where=str(out.absolute()),
+            fix="all nodes must see it under this path: give --out in a folder that they share",
+        )
+        return PairOutcome(failure=record_failure(out / PAIRS / work.pair, work.pair, error))
     # What a worker wrote before it died counts as well as what its successor wrote.
-    return PairOutcome(sum(video_path(out, job).is_file() for job in work.todo))
+    return PairOutcome(len(work.todo))
+
+
+def _seen(paths: Sequence[Path]) -> bool:
+    """Whether files are there; a network file system may show another node's after a while."""
+    deadline = time.monotonic() + PATIENCE
+    while not all(path.is_file() for path in paths):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(1)
+    return True
 
 
 class _Worker:
@@ -75,6 +104,9 @@ class _Unwatched:
         """Nothing."""
 
     def advance(self, steps: int) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
         """Nothing."""
 
     def note(self, text: str) -> None:

@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from customstudio.files import replacing
 from customstudio.media.image import load_image
+from customstudio.media.limits import MediaError
 from customstudio.media.video import read_video
 from customstudio.suites.schema import Job, Reference, Suite
 
@@ -29,6 +30,8 @@ def write_sheet(
 ) -> None:
     """A PNG with a row a job: its subjects' first references, then each method's frames.
 
+    A video that cannot be read is an empty place.
+
     Args:
         references: subject -> its reference images.
         methods: name -> folder of its videos.
@@ -47,7 +50,10 @@ def write_sheet(
         for column, subject in enumerate(suite.pairs[job.pair].subjects):
             sheet.paste(_cell(load_image(references[subject][0].path)), (column * CELL, top))
         for index, folder in enumerate(methods.values()):
-            frames = read_video(folder / f"{job.id}.mp4").frames
+            try:
+                frames = read_video(folder / f"{job.id}.mp4").frames
+            except MediaError:
+                continue  # the run says why
             for place, number in enumerate(np.linspace(0, len(frames) - 1, FRAMES).round()):
                 left = most * CELL + 2 * GAP + index * step + place * CELL
                 sheet.paste(_cell(frames[int(number)]), (left, top))

@@ -1,6 +1,6 @@
 """What is to be made, what is there already, and whether a folder may be added to."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,19 +8,28 @@ from pydantic import ValidationError
 
 from customstudio.errors import UserError, did_you_mean, some
 from customstudio.files import write_text
-from customstudio.generation.records import Settings, Sidecar
+from customstudio.generation.records import PairRecord, Settings, Sidecar
 from customstudio.suites.schema import Job, Suite
 
-SETTINGS = "generation.json"
+SETTINGS, PAIRS = "generation.json", ".pairs"
 
 
 @dataclass(frozen=True)
 class PairWork:
-    """The jobs of one pair that are not done yet; a pair is fitted once."""
+    """The jobs of one pair, and those of them that are not done yet; a pair is fitted once."""
 
     pair: str
+    jobs: tuple[Job, ...]
     todo: tuple[Job, ...]
-    done: int
+
+    def batches(self, size: int) -> list[tuple[Job, ...]]:
+        """Jobs to sample at once: those of a batch with one to do, the finished ones with it.
+
+        The last bits of a video depend on its neighbours; so these are always the same ones.
+        """
+        starts = range(0, len(self.jobs), size)
+        every = [self.jobs[first : first + size] for first in starts]
+        return [batch for batch in every if not set(self.todo).isdisjoint(batch)]
 
 
 def choose_pairs(suite: Suite, wanted: Sequence[str] | None, shard: tuple[int, int]) -> list[str]:
@@ -66,26 +75,35 @@ def work(
                 todo.append(job)
             elif settings is not None and not _is_ours(sidecar_path(out, job), settings):
                 strange.append(str(video_path(out, job)))
-        found.append(PairWork(pair, tuple(todo), len(all_jobs) - len(todo)))
+        found.append(PairWork(pair, tuple(all_jobs), tuple(todo)))
     if strange:
         raise UserError(
             f"{len(strange)} videos were not made with these settings",
             where=some(strange),
-            fix="give another folder with --out",
+            fix="give another folder with --out, or delete these videos to have them made again",
         )
     return found
 
 
 def claim(out: Path, settings: Settings) -> None:
-    """Make the folder one of these settings, or check that it is.
+    """Make the folder one of these settings; of several processes at once, one does.
+
+    Raises:
+        UserError: it is one of others.
+    """
+    if not (out / SETTINGS).exists():
+        write_text(out / SETTINGS, settings.model_dump_json(indent=2) + "\n", keep=True)
+    require_same(out, settings)
+
+
+def require_same(out: Path, settings: Settings) -> None:
+    """Check that a folder is nobody's, or one of these settings.
 
     Raises:
         UserError: it is one of others; says which.
     """
     there = read_settings(out)
-    if there is None:
-        write_text(out / SETTINGS, settings.model_dump_json(indent=2) + "\n")
-    elif there != settings:
+    if there is not None and there != settings:
         raise UserError(
             f"the folder holds videos of other settings ({some(_differences(there, settings), 4)})",
             where=str(out / SETTINGS),
@@ -122,11 +140,56 @@ def sidecar_path(out: Path, job: Job) -> Path:
     return out / f"{job.id}.json"
 
 
-def _is_ours(path: Path, settings: Settings) -> bool:
+def read_sidecar(path: Path) -> Sidecar | None:
+    """The record beside a video; None if there is none that can be read."""
     try:
-        return Sidecar.model_validate_json(path.read_bytes()).settings == settings.digest
+        return Sidecar.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):
-        return False
+        return None
+
+
+def same_subjects(out: Path, references: Mapping[str, Mapping[str, str]], *, masks: bool) -> None:
+    """Check that subjects have the images that the folder's videos were made with.
+
+    Args:
+        references: as in `PairRecord`.
+        masks: theirs count too; else the method does not look at them.
+
+    Raises:
+        UserError: some changed; says which.
+    """
+    for path in sorted((out / PAIRS).glob("*/pair.json")):
+        if not any((out / path.parent.name).glob("*/*.mp4")):
+            continue
+        try:
+            there = PairRecord.model_validate_json(path.read_bytes())
+        except (OSError, ValidationError) as error:
+            raise UserError(
+                f"the record of a pair cannot be read: {type(error).__name__}",
+                where=str(path),
+                fix="delete it: it is written anew if the videos' own records agree",
+            ) from error
+        changed = [
+            name
+            for name, files in there.references.items()
+            if _counted(references.get(name, files), masks) != _counted(files, masks)
+        ]
+        if changed:
+            raise UserError(
+                f"reference images or masks of {some(changed)} changed since pair {there.pair} "
+                "was begun",
+                where=str(path),
+                fix="give another folder with --out, or put the references back",
+            )
+
+
+def _counted(files: Mapping[str, str], masks: bool) -> dict[str, str]:
+    return {name: sha for name, sha in files.items() if masks or not name.startswith("mask:")}
+
+
+def _is_ours(path: Path, settings: Settings) -> bool:
+    found = read_sidecar(path)
+    return found is not None and found.settings == settings.digest
 
 
 def _differences(there: Settings, here: Settings) -> list[str]:
@@ -134,7 +197,7 @@ def _differences(there: Settings, here: Settings) -> list[str]:
     found = []
     for name in Settings.model_fields:
         old, new = getattr(there, name), getattr(here, name)
-        if old == new or name == "name":
+        if old == new or (name == "name" and there.options != here.options):
             continue
         if name == "options" and there.method == here.method:
             names = sorted({k for k in {*old, *new} if old.get(k) != new.get(k)})

@@ -96,12 +96,13 @@ def locate_bases(
     specs = [catalog.base(base)]
     if options.second_base is not None:
         specs.append(catalog.base(options.second_base))
-        if options.second_base == UPSCALER and specs[0].loader != specs[1].loader:
+        unlike = specs[0].loader != specs[1].loader or specs[0].embedded
+        if options.second_base == UPSCALER and unlike:
             return [], [
                 UserError(
                     f"{UPSCALER} cannot take what is fitted on {base}: its networks are others",
                     where="--set high_resolution=true",
-                    fix="leave it out, or use a zeroscope base",
+                    fix="leave it out, or use --base zeroscope-576w",
                 )
             ]
     folders = (given.base, given.second)

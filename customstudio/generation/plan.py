@@ -1,20 +1,31 @@
 """How much work a generation is: counts, and an estimate from arithmetic alone.
 
-TFLOP of zeroscope's UNet, counted on the meta device at 576x320: 1.85 an image forward and backward
-with gradients of keys and values, 1.78 a frame of a guided sampling step; at other sizes in
-proportion to the pixels. The hours are at the rates that CustomVideo reached on one H200 in float32
-(docs/benchmarks.md) and leave out text encoder, VAE and writing.
+The hours are those of UNets, at the rates that CustomVideo reached on one H200 in float32
+(docs/benchmarks.md); they leave out text encoder, VAE and writing.
 """
 
 from collections.abc import Sequence
 
-from customstudio.baselines.option_sets import DenoisingOptions, SamplingOptions, TrainingOptions
+from customstudio.baselines.option_sets import (
+    UPSCALER,
+    DenoisingOptions,
+    SamplingOptions,
+    TrainingOptions,
+)
 from customstudio.baselines.options import Options
 from customstudio.generation.grid import PairWork
 from customstudio.records import Record
 from customstudio.suites.schema import Suite, VideoSpec
 
-TRAINING, SAMPLING = 1.85, 1.78
+TFLOP = {
+    "zeroscope": (1.85, 1.78),
+    "animatediff-sdxl": (2.33, 2.64),
+    "animatediff": (1.12, 1.51),
+    "text2video-zero": (1.12, 1.08),
+}
+"""A base's id begins with -> an image forward and backward with gradients of keys and values, a
+frame of a guided sampling step; at 576x320, at other sizes in proportion to the pixels. Counted on
+the meta device, but training on others than zeroscope: by the ratio that it has there."""
 PIXELS = 576 * 320
 TRAINING_RATE, SAMPLING_RATE = 30.0, 57.0
 """TFLOP/s."""
@@ -36,14 +47,21 @@ class Plan(Record):
     """Steps of sampling a video, those of a second base included."""
     class_images: int
     """At most: those in the cache are not made again."""
-    gpu_hours: float
-    """Of one H200, by arithmetic and those rates."""
+    gpu_hours: float | None
+    """Of one H200, by arithmetic and those rates; None: not counted for these base models."""
     gigabytes: float
     """Of the videos."""
 
 
-def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: VideoSpec) -> Plan:
-    """Count the work that is left."""
+def make_plan(
+    suite: Suite, left: Sequence[PairWork], options: Options, video: VideoSpec, base: str
+) -> Plan:
+    """Count the work that is left.
+
+    Args:
+        base: id of the base model; `none`: the method needs none.
+    """
+    training, sampling = next((t for name, t in TFLOP.items() if base.startswith(name)), (0.0, 0.0))
     open_pairs = [work for work in left if work.todo]
     videos = sum(len(work.todo) for work in left)
     share = video.width * video.height / PIXELS
@@ -54,12 +72,12 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
         twice = 2 if options.prior_weight else 1
         frames = options.batch * twice * options.frames_a_picture
         pictures = options.picture_steps * len(open_pairs) * frames
-        seconds += pictures * TRAINING * share / TRAINING_RATE
+        seconds += pictures * training * share / TRAINING_RATE
         if options.prior_weight:
             subjects = {name for work in open_pairs for name in suite.pairs[work.pair].subjects}
             nouns = {suite.subjects[name].prompt_noun for name in subjects}
             groups = subjects if options.class_images_by == "subject" else nouns
-            images = len(groups) * options.class_images
+            images = len(groups) * options.class_images_made
     if isinstance(options, DenoisingOptions):
         steps = options.steps_a_video + options.second_steps
     if isinstance(options, SamplingOptions):
@@ -67,14 +85,16 @@ def make_plan(suite: Suite, left: Sequence[PairWork], options: Options, video: V
         sampled: float = frames * options.steps_a_video + images * options.sampling_steps
         if options.high_resolution:
             sampled += frames * options.second_steps * 1024 * 576 / PIXELS
-        seconds += sampled * SAMPLING * share / SAMPLING_RATE
+        seconds += sampled * sampling * share / SAMPLING_RATE
+    counted = (sampling > 0 and options.second_base in (None, UPSCALER)) or base == "none"
+    pixels = video.frames * video.width * video.height * options.enlargement
     return Plan(
         pairs=len(open_pairs),
-        done=sum(work.done for work in left),
+        done=sum(len(work.jobs) - len(work.todo) for work in left),
         videos=videos,
         training_steps=fit_steps,
         sampling_steps=steps,
         class_images=images,
-        gpu_hours=seconds / 3600,
-        gigabytes=videos * video.frames * video.width * video.height * BYTES_A_PIXEL / 1e9,
+        gpu_hours=seconds / 3600 if counted else None,
+        gigabytes=videos * pixels * BYTES_A_PIXEL / 1e9,
     )

@@ -1,7 +1,7 @@
 """What can be known before a network is loaded: settings, tasks, all that is missing."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,15 +14,17 @@ from customstudio.errors import UserError, raise_all
 from customstudio.evaluation.devices import resolve
 from customstudio.files import sha256_file
 from customstudio.generation import masks
-from customstudio.generation.grid import PairWork, choose_pairs, work
+from customstudio.generation.grid import PairWork, choose_pairs, require_same, same_subjects, work
 from customstudio.generation.missing import (
     missing_packages,
     missing_references,
+    too_large,
     too_many_subjects,
 )
 from customstudio.generation.parts import Given, Parts, find_parts
 from customstudio.generation.records import NetworkUse, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
+from customstudio.suites.load import EMBEDDED
 from customstudio.suites.references import find_references
 from customstudio.suites.schema import Suite, VideoSpec
 from customstudio.weights.store import Located
@@ -43,7 +45,8 @@ class Request:
     shard: tuple[int, int] = (1, 1)
     references: Path | None = None
     masks: str = masks.SUITE
-    """`suite`: beside the references; `segment`: for those without, a segmenter; else a folder."""
+    """`suite`: beside the references; `segment`, `prompt`: for those without, networks make them;
+    else a folder."""
     base: str | None = None
     """Another base model than the method's own, of the same kind."""
     base_folder: Path | None = None
@@ -60,19 +63,30 @@ class Request:
     def base_id(self) -> str:
         """The base model in use; `none` where the method needs no network.
 
-        The embedded suite is made with the method's embedded base, unless another is named: its
+        An embedded suite is made with the method's embedded base, unless another is named: its
         videos are 64 pixels wide.
         """
         own = catalog.card(self.method).base
         if own == "none":
             return own
-        twin = catalog.twin(own) if self.suite.name == "mini" else None
+        twin = catalog.twin(own) if self.suite.name in EMBEDDED else None
         return self.base or twin or own
 
     @property
     def defaults(self) -> Options:
         """The method's options on that base, before any change."""
         return catalog.defaults(self.method, self.base_id)
+
+    @property
+    def name(self) -> str:
+        """The method's, with the options that are changed, and the base if it is not the usual one.
+
+        Raises:
+            UserError: an unknown option, or a value that does not fit.
+        """
+        name = variant(self.method, override(self.defaults, self.changes), self.defaults)
+        usual = replace(self, base=None).base_id
+        return name if self.base_id == usual else f"{name}@{self.base_id}"
 
 
 @dataclass(frozen=True)
@@ -96,6 +110,12 @@ def outline(request: Request) -> tuple[Options, VideoSpec, list[PairWork]]:
     """
     require_jobs(request.suite)
     base = request.base_id
+    if base == "none" and (request.base or request.base_folder):
+        raise UserError(
+            f"{request.method} has no base model",
+            where=f"--base {request.base}" if request.base else f"--base-dir {request.base_folder}",
+            fix="leave it out",
+        )
     catalog.require_fit(request.method, base)
     options = override(request.defaults, request.changes)
     video = request.suite.video or (catalog.base(base).video if base != "none" else None)
@@ -113,7 +133,7 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
     """Find everything, or say all that is missing.
 
     Args:
-        segment: make the masks that a segmenter is to make; off for a look at what is missing.
+        segment: make the masks that networks are to make; off for a look at what is missing.
 
     Raises:
         UserError: as `outline`, and missing references and base weights, all at once; videos in
@@ -124,17 +144,19 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
     spec = catalog.base(request.base_id) if request.base_id != "none" else None
     made = options.native(video, spec.video) if spec else video
     problems = missing_packages(request.method) if spec else []
-    references, segmenter, absent = _references(request, options, pairs)
+    references, makers, absent = _references(request, options, pairs)
     problems += absent
     problems += too_many_subjects(suite, pairs, options)
-    problems += options.problems(spec, video, pairs)
+    problems += too_large(spec, made, options) if spec else []
+    shown = {p: [len(references.get(s, ())) for s in suite.pairs[p].subjects] for p in pairs}
+    problems += options.problems(spec, video, shown)
     given = Given(request.base_folder, request.second_folder, request.method_folder)
     parts, absent = find_parts(request.method, request.base_id, options, given)
     problems += absent
     raise_all(problems)
-    if segmenter is not None and segment:
-        subjects = dict.fromkeys(s for pair in pairs for s in suite.pairs[pair].subjects)
-        references = masks.segmented(references, [*subjects], segmenter, resolve(request.device))
+    if makers and segment:
+        nouns = {s: suite.subjects[s].prompt_noun for p in pairs for s in suite.pairs[p].subjects}
+        references = masks.made(references, nouns, makers, resolve(request.device))
     tasks = {p: task_of(suite, p, video, references, options.files(p)) for p in pairs}
     settings = Settings(
         name=variant(request.method, options, request.defaults),
@@ -149,32 +171,37 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
         upscaler=_provenance(parts.upscaler),
         arithmetic=request.arithmetic,
         plugin=catalog.origin(request.method),
-        masks=masks.source_of(request.masks, segmenter) if options.needs_masks else None,
+        masks=masks.source_of(request.masks, makers) if options.needs_masks else None,
         native=made if made != video else None,
         animator=_provenance(parts.animator),
         weights=tuple(folder.provenance() for folder in parts.weights),
         networks=NetworkUse.of(parts.networks) or None,
     )
+    require_same(request.out, settings)
+    if segment or not makers:  # else masks are not made yet
+        now = {s: f for t in tasks.values() for s, f in _files_of(t).items()}
+        same_subjects(request.out, now, masks=options.needs_masks)
     left = work(request.out, suite, [entry.pair for entry in left], settings)
     return Prepared(request, options, settings, tasks, left, parts)
 
 
 def _references(
     request: Request, options: Options, pairs: Sequence[str]
-) -> tuple[masks.References, Located | None, list[UserError]]:
-    """References with the masks that are there, what is to segment the rest, what is missing."""
+) -> tuple[masks.References, dict[str, Located], list[UserError]]:
+    """References with the masks that are there, what is to make the rest, what is missing."""
     references: masks.References = find_references(request.suite, request.references)
-    segmenter, problems = None, []
-    if options.needs_masks and request.masks == masks.SEGMENT:
+    makers: dict[str, Located] = {}
+    problems, to_make = [], options.needs_masks and request.masks in masks.NETWORKS
+    if to_make:
         try:
-            segmenter = masks.locate_segmenter()
+            makers = masks.locate_makers(request.masks)
         except UserError as problem:
             problems.append(problem)
     elif options.needs_masks and request.masks != masks.SUITE:
         references = masks.from_folder(references, Path(request.masks))
-    to_find = options.needs_masks and request.masks != masks.SEGMENT
+    to_find = options.needs_masks and not to_make
     problems += missing_references(request.suite, pairs, references, masks=to_find)
-    return references, segmenter, problems
+    return references, makers, problems
 
 
 def _provenance(folder: BaseFolder | None) -> Provenance | None:
@@ -183,6 +210,14 @@ def _provenance(folder: BaseFolder | None) -> Provenance | None:
 
 def pair_record(task: Task) -> PairRecord:
     """The digests of a pair's references and masks, and of the files that options name for it."""
+    references = _files_of(task)
+    for option, paths in task.files.items():
+        references[f"option:{option}"] = {path.name: sha256_file(path) for path in paths}
+    return PairRecord(pair=task.pair, references=references)
+
+
+def _files_of(task: Task) -> dict[str, dict[str, str]]:
+    """Subject -> file -> SHA-256, as in `PairRecord`."""
     references: dict[str, dict[str, str]] = {}
     for subject in task.subjects:
         files = references.setdefault(subject.id, {})
@@ -190,6 +225,4 @@ def pair_record(task: Task) -> PairRecord:
             files[reference.path.name] = sha256_file(reference.path)
             if reference.mask is not None:
                 files[f"mask:{reference.mask.name}"] = sha256_file(reference.mask)
-    for option, paths in task.files.items():
-        references[f"option:{option}"] = {path.name: sha256_file(path) for path in paths}
-    return PairRecord(pair=task.pair, references=references)
+    return references

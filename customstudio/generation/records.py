@@ -12,19 +12,40 @@ from customstudio.suites.schema import VideoSpec
 from customstudio.weights.store import Located
 
 
+class DetectorUse(Record):
+    """The network that found subjects by their nouns, for a segmenter."""
+
+    network: str
+    status: str
+    """Of the network's files, as `customstudio weights` has it."""
+    sha256: dict[str, str]
+    """File of the network -> SHA-256, in hex."""
+    threshold: float
+    """A box counted whose score, from 0 to 1, was above it."""
+
+
 class MaskSource(Record):
     """Masks that are not the suite's own."""
 
-    kind: Literal["folder", "segment"]
-    """The user's folder, or a segmenter for images that have none; the masks' own digests are
-    among those of the references."""
+    kind: Literal["folder", "segment", "prompt"]
+    """The user's folder, or a segmenter for images that have none: for the thing in the middle, or
+    for what the subject's noun names. The masks' own digests are among those of the references."""
     network: str | None = None
+    """The segmenter."""
     status: str | None = None
     """Of the network's files, as `customstudio weights` has it."""
     sha256: dict[str, str] = {}
     """File of the network -> SHA-256, in hex."""
     rule: int | None = None
-    """Version of how the subject is chosen among what the segmenter finds."""
+    """Version of how the subject is chosen among what the networks find."""
+    detector: DetectorUse | None = None
+    """Of kind `prompt` alone; where it is empty, a digest is as it was before this field."""
+
+    @property
+    def statuses(self) -> dict[str, str]:
+        """Of the networks' files, by network."""
+        found = {self.detector.network: self.detector.status} if self.detector else {}
+        return found | ({self.network: self.status} if self.network and self.status else {})
 
 
 class NetworkUse(Record):
@@ -85,7 +106,7 @@ class Settings(Record):
 
     @property
     def random(self) -> list[str]:
-        """The networks whose values are random, by id; that of masks is one of them."""
+        """The networks whose values are random, by id; those of masks are among them."""
         return self.of_status("random")
 
     def of_status(self, wanted: str) -> list[str]:
@@ -93,14 +114,15 @@ class Settings(Record):
         models = (self.base, self.upscaler, self.animator, *self.weights)
         status: dict[str, str] = {found.base: found.status for found in models if found}
         status |= {name: use.status for name, use in (self.networks or {}).items()}
-        if self.masks and self.masks.network and self.masks.status:
-            status[self.masks.network] = self.masks.status
+        status |= self.masks.statuses if self.masks else {}
         return [name for name, found in status.items() if found == wanted]
 
     @property
     def digest(self) -> str:
         """SHA-256 of the settings, in hex."""
-        later = {name for name in LATER if not getattr(self, name)}
+        later: dict[str, Any] = {name: True for name in LATER if not getattr(self, name)}
+        if self.masks and not self.masks.detector:
+            later["masks"] = {"detector"}
         return digest(self.model_dump(mode="json", exclude=later))
 
 
@@ -140,14 +162,22 @@ class Sidecar(Record):
     seed: int
     settings: str
     """Digest of `generation.json`."""
+    options: dict[str, Any] = {}
+    """Those of the method, as there."""
     references: str
     """Digest of the pair's references."""
     masks: str = "suite"
-    """Where the masks are from, if the method needs any: `folder`, or the segmenter's network."""
+    """Where the masks are from, if the method needs any: `folder`, or the networks that made them,
+    joined by `+`."""
     base: str
     base_revision: str | None
     base_status: str
     device: str
     batch: int
     """Videos in the same forward pass: they differ by rounding from those of another batch."""
+    threads: int | None = None
+    """Of torch on a CPU: with another number, last bits differ."""
     versions: dict[str, str]
+    code: str = ""
+    """SHA-256, in hex, over the files of `customstudio.baselines`: a method's code has no version
+    of its own."""

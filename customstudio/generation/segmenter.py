@@ -1,10 +1,12 @@
 """A mask for a picture of one subject, by SAM ("Segment Anything", arXiv:2304.02643).
 
 The network is transformers' `SamModel`. SAM does not say which of the things in a picture is the
-subject; that choice is ours and simple: reference images show their subject in the middle. SAM is
-asked for the thing at the picture's centre and answers with three masks; of those that hold the
-centre and cover neither next to nothing nor the whole picture, the one that SAM itself scores
-highest is taken. Where none is left, a person must draw the mask.
+subject. With a detector, the thing is in the box that it finds for the subject's noun, and SAM
+gives one mask of it: VCD's prompt-to-segmentation (arXiv:2402.09368). Without, that choice is ours
+and simple: reference images show their subject in the middle. SAM is asked for the thing at the
+picture's centre and answers with three masks; of those that hold the centre and cover neither next
+to nothing nor the whole picture, the one that SAM itself scores highest is taken. Where none is
+left, a person must draw the mask.
 """
 
 from pathlib import Path
@@ -12,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from numpy.typing import NDArray
 
 from customstudio.errors import UserError
+from customstudio.generation.detector import Detector
+from customstudio.generation.pretrained import read_network, reading
 from customstudio.media.image import load_image
 from customstudio.media.limits import MediaError
 
 RULE = 1
-"""Version of the choice; it is part of what a mask is cached under."""
+"""Version of the choice without a detector; it is part of what a mask is cached under."""
 LEAST, MOST = 0.01, 0.95
 """Share of the picture that a subject covers."""
 
@@ -28,26 +32,20 @@ LEAST, MOST = 0.01, 0.95
 class Segmenter:
     """SAM, loaded."""
 
-    def __init__(self, folder: Path, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, device: str = "cpu", detector: Detector | None = None) -> None:
         """Load SAM from a folder with its `config.json` and `model.safetensors`.
+
+        Args:
+            detector: says where the subject is; None: it is in the middle.
 
         Raises:
             UserError: the file does not fit the architecture that the folder states.
         """
-        from safetensors import SafetensorError
         from transformers import SamImageProcessor, SamModel, SamProcessor
 
-        try:
-            model, report = SamModel.from_pretrained(
-                str(folder), local_files_only=True, use_safetensors=True, dtype=torch.float32,
-                output_loading_info=True,
-            )  # fmt: skip
-        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise _unusable(folder, str(error).splitlines()[0]) from error
-        wrong = [name for kind in report.values() for name in kind or ()]
-        if wrong:
-            raise _unusable(folder, f"{len(wrong)} keys do not fit, as {wrong[0]}")
-        self._model, self._device = model.to(device).eval(), device
+        with reading(folder, "segmenter", "sam-vit-base"):
+            model = read_network(SamModel, folder)
+        self._model, self._device, self._detector = model.to(device), device, detector
         side = int(model.config.vision_config.image_size)
         self._processor = SamProcessor(
             SamImageProcessor(
@@ -56,34 +54,39 @@ class Segmenter:
             )
         )  # fmt: skip
 
-    @torch.no_grad()
-    def mask(self, path: Path) -> Bool[NDArray[np.bool_], "height width"]:
-        """The mask of the subject in an image file.
+    def mask(self, path: Path, noun: str) -> Bool[NDArray[np.bool_], "height width"] | None:
+        """The mask of the subject in an image file; None: nothing in it can be its subject.
+
+        Args:
+            noun: of the subject, for the detector.
 
         Raises:
-            UserError: it cannot be read, or nothing in it can be its subject.
+            UserError: it cannot be read.
         """
         try:
             image = load_image(path)
         except MediaError as error:
             raise UserError(str(error), where=str(path), fix="replace it") from error
-        height, width = image.shape[:2]
-        asked: Any = self._processor(
-            image, input_points=[[[width / 2, height / 2]]], return_tensors="pt"
-        )
+        if self._detector is None:
+            height, width = image.shape[:2]
+            return choose(*self._answer(image, input_points=[[[width / 2, height / 2]]]))
+        box = self._detector.box(image, noun)
+        if box is None:
+            return None
+        (mask,), _ = self._answer(image, input_boxes=[[box]])
+        return mask if mask.any() else None
+
+    @torch.no_grad()
+    def _answer(
+        self, image: UInt8[NDArray[np.uint8], "height width 3"], **prompt: list[list[list[float]]]
+    ) -> tuple[Bool[NDArray[np.bool_], "masks height width"], Float[NDArray[Any], " masks"]]:
+        """SAM's masks and its scores of them: three for a point, one for a box."""
+        asked: Any = self._processor(image, return_tensors="pt", **prompt)
         sizes = asked.pop("original_sizes"), asked.pop("reshaped_input_sizes")
         inputs = {name: value.float().to(self._device) for name, value in asked.items()}
-        found = self._model(**inputs, multimask_output=True)
+        found = self._model(**inputs, multimask_output="input_points" in prompt)
         masks = self._processor.post_process_masks(found.pred_masks.cpu(), *sizes)[0][0]
-        scores = found.iou_scores[0, 0].float().cpu()
-        chosen = choose(masks.numpy(), scores.numpy())
-        if chosen is None:
-            raise UserError(
-                "the segmenter finds no subject in the middle of the picture",
-                where=str(path),
-                fix="draw its mask and give the folder: --masks DIR, with DIR/SUBJECT/NN.png",
-            )
-        return chosen
+        return masks.numpy(), found.iou_scores[0, 0].float().cpu().numpy()
 
 
 def choose(
@@ -103,11 +106,3 @@ def choose(
         if best is None and at_centre and LEAST <= mask.mean() <= MOST:
             best = mask
     return best
-
-
-def _unusable(folder: Path, why: str) -> UserError:
-    return UserError(
-        f"the segmenter cannot be loaded: {why}",
-        where=str(folder),
-        fix="remove the folder and run `customstudio weights fetch sam-vit-base`",
-    )

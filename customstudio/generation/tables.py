@@ -25,22 +25,21 @@ def means(runs: Mapping[str, Run]) -> str:
 
 
 def differences(found: Sequence[Difference]) -> str:
-    """A row a method, a column a key: the paired difference from another, and what `*` says."""
+    """A row a method, a column a key: the paired difference from another with its interval."""
     keys = list(dict.fromkeys(one.key for one in found))
     rows: dict[str, dict[str, str]] = {}
     for one in found:
         rows.setdefault(f"`{one.second}` − `{one.first}`", {})[one.key] = _difference(one)
     head = [["difference", *keys], ["---"] * (len(keys) + 1)]
     table = _table(head + [[n, *(row.get(key, "–") for key in keys)] for n, row in rows.items()])
-    return f"{table}\n`*`: p < 0.05, corrected (Holm) over this table; over pairs.\n"
+    note = "With 95% intervals over pairs. `*`: p < 0.05, corrected (Holm) over this table."
+    return f"{table}\n{note}\n"
 
 
 def _estimate(one: Estimate) -> str:
     if one.mean is None:
         return "–"
-    if one.low is None or one.high is None:
-        return number(one.mean)
-    return f"{number(one.mean)} ({number(one.low)} to {number(one.high)})"
+    return f"{number(one.mean)}{_interval(one)}"
 
 
 def _difference(one: Difference) -> str:
@@ -48,7 +47,13 @@ def _difference(one: Difference) -> str:
         return "–"
     sign = "+" if one.difference > 0 else ""
     sure = one.p_corrected is not None and one.p_corrected < 0.05
-    return f"{sign}{number(one.difference)}{'*' if sure else ''}"
+    return f"{sign}{number(one.difference)}{'*' if sure else ''}{_interval(one)}"
+
+
+def _interval(one: Estimate | Difference) -> str:
+    if one.low is None or one.high is None:
+        return ""
+    return f" ({number(one.low)} to {number(one.high)})"
 
 
 def _table(lines: Sequence[Sequence[str]]) -> str:

@@ -4,10 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
 from customstudio.errors import UserError
-from customstudio.files import sha256_file, write_text
+from customstudio.files import cache_folder, sha256_file, write_text
 
 
 class Hashes:
@@ -18,7 +16,7 @@ class Hashes:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        self._path = path or _cache_directory() / "sha256.json"
+        self._path = path or cache_folder() / "sha256.json"
         self._known = self._read()
 
     def sha256(self, path: Path) -> str:
@@ -46,10 +44,6 @@ class Hashes:
             write_text(self._path, json.dumps(present, indent=1))
         except UserError:  # an unwritable cache only costs time
             return
-
-
-def _cache_directory() -> Path:
-    return Path(os.environ.get("CUSTOMSTUDIO_CACHE") or user_cache_dir("customstudio"))
 
 
 def _mark(path: Path) -> list[int | str]:

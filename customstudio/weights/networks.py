@@ -69,8 +69,8 @@ class Network(Record):
     id: str
     title: str
     kind: Literal[
-        "clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter", "image_encoder",
-        "image_adapter",
+        "clip", "dino", "faces", "flow", "detector", "aesthetic", "segmenter", "grounding",
+        "image_encoder", "image_adapter",
     ]  # fmt: skip
     architecture: str
     """Name of the architecture that the checkpoint must fit, key for key."""
@@ -89,8 +89,8 @@ class Network(Record):
 
     @property
     def of_a_method(self) -> bool:
-        """Whether only methods of generation need it: fetched by name alone."""
-        return self.kind in ("image_encoder", "image_adapter")
+        """Whether only generation needs it, and seldom: fetched by name alone."""
+        return self.kind in ("grounding", "image_encoder", "image_adapter")
 
 
 @cache

@@ -143,6 +143,42 @@ def _segmenter(network: Network, folder: Path, seed: int) -> Iterator[Path]:
             yield _save_safetensors(random_state(model, seed), folder / file.name, seed)
 
 
+def _grounding(network: Network, folder: Path, seed: int, config: Any = None) -> Iterator[Path]:
+    import torch
+    from transformers import (
+        BertTokenizer,
+        GroundingDinoConfig,
+        GroundingDinoForObjectDetection,
+        GroundingDinoImageProcessor,
+    )
+
+    config = config or GroundingDinoConfig()  # transformers' default is the tiny size
+    with torch.device("meta"):
+        model = GroundingDinoForObjectDetection(config)
+    state, tied = random_state(model, seed), model.all_tied_weights_keys
+    state = {name: value for name, value in state.items() if name not in tied}
+    _save_safetensors(state, folder / "model.safetensors", seed)
+    write_text(folder / "config.json", config.to_json_string())
+    GroundingDinoImageProcessor().save_pretrained(folder)
+    BertTokenizer(vocab=spelling(int(config.text_config.vocab_size))).save_pretrained(folder)
+    yield from (folder / file.name for file in network.files)
+
+
+def spelling(size: int) -> dict[str, int]:
+    """A vocabulary in BERT's layout that spells words; Grounding DINO knows its dots by number.
+
+    >>> [spelling(30522)[token] for token in ("[CLS]", "[SEP]", ".", "?")]
+    [101, 102, 1012, 1029]
+    """
+    ids = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102, "[MASK]": 103, ".": 1012,
+           "?": 1029}  # fmt: skip
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    ids |= {letter: 1030 + 2 * index for index, letter in enumerate(letters)}
+    ids |= {f"##{letter}": 1031 + 2 * index for index, letter in enumerate(letters)}
+    tokens = {index: token for token, index in ids.items()}
+    return {tokens.get(index, f"[unused{index}]"): index for index in range(size)}
+
+
 def _image_encoder(network: Network, folder: Path, seed: int) -> Iterator[Path]:
     from customstudio.baselines.image_encoder import without_values
 
@@ -171,6 +207,7 @@ _WRITERS: dict[str, Callable[[Network, Path, int], Iterator[Path]]] = {
     "detector": _detector,
     "faces": _faces,
     "segmenter": _segmenter,
+    "grounding": _grounding,
     "image_encoder": _image_encoder,
     "image_adapter": _image_adapter,
 }

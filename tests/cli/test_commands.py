@@ -32,6 +32,16 @@ def run(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess
         (["metrics", "show", "imaging_quality"], "is left out"),
         (["suites", "show", "custmstudio"], "unknown suite"),
         (["suites", "anchors", "custmstudio"], "unknown suite"),
+        (["generate", "static_reference", "--suite", "mini", "--base", "x"], "has no base model"),
+        (["generate", "untuned", "--suite", "mini", "--seeds", "3"], "has its own seeds"),
+        (["generate", "untuned", "--suite", "mini", "--out", "x" * 300], "File name too long"),
+        (["baselines", "regenerate", "--suite", "mini", "--methods", ""], "no method is named"),
+        (["baselines", "regenerate", "--suite", "mini", "--protocol", "v9"], "unknown protocol"),
+        (["baselines", "regenerate", "--suite", "mini", "--base", "x"], "unknown base model 'x'"),
+        (
+            ["baselines", "regenerate", "--suite", "mini", "--base-dir", "."],
+            "these methods have 2 base models",
+        ),
     ],
 )
 def test_mistakes_are_three_lines_and_status_2(

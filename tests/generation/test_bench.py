@@ -1,6 +1,9 @@
 """The benchmark of generation: its counts at full size, and variants that leave nothing behind."""
 
+import os
+import re
 import sys
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -41,13 +44,23 @@ def test_operations_are_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "off"), [("bf16", 0.05), ("no-sdpa", 1e-4), ("channels-last", 1e-4)]
+    ("name", "off"),
+    [("bf16", 0.05), ("no-sdpa+tf32", 1e-4), ("channels-last", 1e-4), ("compile", 1e-4)],
 )
 def test_a_variant_changes_little_and_is_undone(
     model: VideoModel,  # noqa: F811
     name: str,
     off: float,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    calls: list[int] = []
+
+    def eager(graph: torch.fx.GraphModule, _: list[torch.Tensor]) -> Callable[..., object]:
+        """In place of a compiler, which takes minutes: runs what was traced."""
+        calls.append(len(graph.graph.nodes))
+        return graph.forward
+
+    monkeypatch.setattr(bench, "COMPILER", eager)
     noise = torch.randn(2, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     text, t = model.encode_text(["a cat", "a dog"]).detach(), torch.tensor([10, 700])
 
@@ -59,26 +72,59 @@ def test_a_variant_changes_little_and_is_undone(
     with bench.variant(name, model):
         inside = predict()
     assert (inside - before).abs().max() <= off * before.abs().max()
-    if name != "channels-last":
+    assert (len(calls) > 10) == (name == "compile")
+    if name not in ("channels-last", "compile"):
         assert not torch.equal(inside, before)
+    compiled = len(calls)
     assert torch.equal(predict(), before)
+    assert len(calls) == compiled
     after = base_state(model)
     assert all(torch.equal(after[key], state[key]) for key in state)
     assert all(p.is_contiguous() for p in model.unet.parameters())
     assert not model.autocast
+    assert not torch.backends.cuda.matmul.allow_tf32
 
 
 def test_it_measures_the_small_size_on_a_cpu(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--device", "cpu", "--steps", "1", "--rounds", "1"]
-    arguments += ["--variants", "no-sdpa", "--batches", "1,2"]
+    arguments += ["--variants", "no-sdpa,no-sdpa+bf16", "--batches", "1,2"]
     monkeypatch.setattr(sys, "argv", ["bench", *arguments])
     bench.main()
     out = capsys.readouterr().out
-    for what in ("500 training steps", "a video, 2 at once", "sampling, no-sdpa"):
+    for what in (
+        "500 training steps", "of a training step: UNet, there and back", "a video, 2 at once",
+        "a class image, 8 at once", "sampling, no-sdpa", "training, no-sdpa+bf16",
+    ):  # fmt: skip
         assert f"| {what} |" in out
     assert "times as fast" in out
+
+
+def test_methods_are_timed_by_their_own_fit_and_generate(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A time of a step is scaled to the method's own number; what cannot be timed says why."""
+    monkeypatch.delenv("CUSTOMSTUDIO_CACHE", raising=False)
+    names = "static_reference,dreamvideo,disendiff_svd,ip_adapter,lora@nowhere"
+    monkeypatch.setattr(sys, "argv", ["bench", "--device", "cpu", "--methods", names])
+    bench.main()
+    rows = {}
+    for line in capsys.readouterr().out.splitlines()[4:]:
+        name, fit, _, video, _ = (part.strip() for part in line.strip("|").split("|"))
+        rows[name.strip("`")] = (fit, video)
+    assert list(rows) == names.split(",")
+    token, adapter = (
+        [float(part.replace(",", "")) for part in re.findall(r"([\d,.]+) x ([\d.]+) s", each)[0]]
+        for each in re.findall(r"[\d,]+ x [\d.]+ s", rows["dreamvideo"][0])
+    )
+    assert (token[0], adapter[0]) == (3000, 800)
+    whole = float(rows["dreamvideo"][0].split(" s ")[0].replace(",", ""))
+    assert whole == pytest.approx(3000 * token[1] + 800 * adapter[1], abs=2 + 1e-3 * 3800)
+    assert min(float(rows[name][1].split()[0]) for name in ("dreamvideo", "disendiff_svd")) > 0
+    assert "use a GPU" in rows["ip_adapter"][0]
+    assert "unknown base model" in rows["lora@nowhere"][0]
+    assert "CUSTOMSTUDIO_CACHE" not in os.environ
 
 
 def test_several_videos_cost_several_times_the_operations(

@@ -104,7 +104,7 @@ def test_it_generates_and_its_code_is_a_setting(
     module = catalog.method(plugin)
     edited.write_text(Path(str(module.__file__)).read_text() + "# changed\n")
     monkeypatch.setattr(module, "__file__", str(edited))
-    with pytest.raises(UserError, match="not made with these settings"):
+    with pytest.raises(UserError, match=r"other settings \(plugin\)"):
         prepare(request)
 
 
@@ -131,12 +131,14 @@ def test_a_built_in_name_stays_built_in(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_broken_one_harms_nobody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package(tmp_path, "bad", {"bad_one": "bad_one"}, bad_one="import no_such_module_at_all")
     package(tmp_path, "empty", {"empty_one": "empty_one"}, empty_one="")
-    package(tmp_path, "worse", {"worse_one": "worse_one"}, worse_one="1 / 0")
+    package(tmp_path, "worse", {"worse_one": "worse_one"}, worse_one="raise SystemExit(3)")
+    package(tmp_path, "part", {"part_one": "part_one:METHOD"}, part_one="METHOD = object()")
     monkeypatch.syspath_prepend(str(tmp_path))
     listed = CliRunner().invoke(app, ["methods", "list"])
     assert listed.exit_code == 0
     assert all(name in listed.stdout for name in catalog.METHODS)
-    assert listed.stderr.count("error: ") == 3
+    assert listed.stderr.count("error: ") == 4
+    assert "must name a module, without `:OBJECT`" in listed.stderr
     for call in (["methods", "show", "bad_one"], ["generate", "bad_one", "--suite", "mini"]):
         error = CliRunner().invoke(app, call).exception
         assert isinstance(error, UserError)

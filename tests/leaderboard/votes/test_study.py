@@ -290,7 +290,7 @@ def test_mistakes_have_three_lines(rendered: Path, made_study: Path, tmp_path: P
 
 
 def test_folders_with_manifests(rendered: Path, tmp_path: Path) -> None:
-    """As `customstudio demo` leaves them: one folder and manifest a method."""
+    """One folder and manifest a method."""
     jobs = [job for job in load_suite("mini").jobs if job.id in JOBS]
     for method in ("faithful", "grey"):
         shutil.copytree(rendered / method, tmp_path / method / method)
