@@ -1,9 +1,11 @@
 """What a rater sees: the text, the references, two clips in sync, one question after the other."""
 
+import html
 import time
 from pathlib import Path
 
 import streamlit as st
+from streamlit import runtime
 
 from customstudio.errors import UserError
 from customstudio.leaderboard import buttons
@@ -26,7 +28,7 @@ _LOOK_AGAIN = 0.4
 _STYLE = """
 .stMainBlockContainer { padding-top: 4.2rem; padding-bottom: 1rem; }
 .stMainBlockContainer .stVerticalBlock { gap: .55rem; }
-.st-key-clips video { max-height: 52vh; }
+.st-key-clips video { display: block; width: 100%; max-height: 52vh; border-radius: .5rem; }
 .st-key-prompt [data-testid="stText"] { font-size: 1.15rem; font-weight: 600; }
 .st-key-answers > div { flex: 1 1 9rem; }
 .st-key-answers .stButton, .st-key-answers .stTooltipIcon, .st-key-answers button { width: 100%; }
@@ -104,8 +106,20 @@ def _show(folder: Folder, slot: Slot) -> float:
                     st.image([(folder.root / REFERENCES / f).read_bytes() for f in files], width=64)
     path, seconds = _composite(str(folder.root), slot.rater, slot.number)
     with st.container(key="clips"):
-        st.video(path.read_bytes(), format="video/mp4", loop=True, autoplay=True, muted=True)
+        _play(path)
     return seconds
+
+
+def _play(path: Path) -> None:
+    """A clip over and over, by the browser's own loop.
+
+    `st.video` starts it anew by a script; where the next comparison takes the clip away just then,
+    the browser reports an error.
+    """
+    address = runtime.get_instance().media_file_mgr.add(str(path), "video/mp4", "clips")
+    # Relative, so that it holds behind a proxy's path too.
+    source = html.escape(address.lstrip("/"))
+    st.html(f'<video src="{source}" controls autoplay loop muted playsinline></video>')
 
 
 def _questions(booth: Booth, slot: Slot, seconds: float) -> None:

@@ -272,11 +272,11 @@ def test_a_rater_votes_on_the_board(tab: Tab, tmp_path: Path) -> None:
     page.get_by_role("button", name="Begin").click()
     for number in (1, 2):
         page.get_by_text(f"Comparison {number} of 2").wait_for()
+        page.wait_for_function(PLAYING)
         for question in QUESTIONS.values():
             page.locator(".st-key-asked").get_by_text(question).wait_for()
             page.locator(".st-key-answers button:not([disabled])").first.wait_for()
             page.wait_for_selector(READY)
-            page.wait_for_function(PLAYING)
             assert "Blending" not in page.locator("body").inner_text()
             page.get_by_role("button", name="A, left").click()
     page.get_by_text("Thank you").wait_for()

@@ -19,7 +19,7 @@ PLAYING = """() => {
     const videos = [...document.querySelectorAll('.st-key-clips video')];
     return videos.length > 0 && videos.every((video) => video.currentTime > 0);
 }"""
-"""Of a rater's page: whether the clips have begun; the browser reports one taken away earlier."""
+"""Of a rater's page: whether the clips have begun."""
 
 
 def find_chromium() -> str | None:
