@@ -4,14 +4,18 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.trial import base_state
+from customstudio.errors import UserError
 from customstudio.generation import bench
 from customstudio.generation.bench_models import SMALL, flops, sampling
+from customstudio.suites.schema import VideoSpec
 from tests.baselines.conftest import _tiny, model  # noqa: F401
 
 torch.set_num_threads(1)
@@ -106,7 +110,7 @@ def test_methods_are_timed_by_their_own_fit_and_generate(
 ) -> None:
     """A time of a step is scaled to the method's own number; what cannot be timed says why."""
     monkeypatch.delenv("CUSTOMSTUDIO_CACHE", raising=False)
-    names = "static_reference,dreamvideo,disendiff_svd,ip_adapter,lora@nowhere"
+    names = "static_reference,dreamvideo,disendiff_svd,dreambooth,ip_adapter,lora@nowhere"
     monkeypatch.setattr(sys, "argv", ["bench", "--device", "cpu", "--methods", names])
     bench.main()
     rows = {}
@@ -122,9 +126,27 @@ def test_methods_are_timed_by_their_own_fit_and_generate(
     whole = float(rows["dreamvideo"][0].split(" s ")[0].replace(",", ""))
     assert whole == pytest.approx(3000 * token[1] + 800 * adapter[1], abs=2 + 1e-3 * 3800)
     assert min(float(rows[name][1].split()[0]) for name in ("dreamvideo", "disendiff_svd")) > 0
+    for name, count in (("disendiff_svd", "250"), ("dreambooth", "1,000")):
+        # A step there and back, not the class images before it, which are progress too.
+        found = re.findall(r"\(([\d,]+) x ([\d.]+) s\)", rows[name][0])
+        assert found[0][0] == count
+        assert float(found[0][1]) > 0.005
     assert "use a GPU" in rows["ip_adapter"][0]
     assert "unknown base model" in rows["lora@nowhere"][0]
     assert "CUSTOMSTUDIO_CACHE" not in os.environ
+
+
+def test_a_face_is_drawn_where_no_network_finds_one(tmp_path: Path) -> None:
+    """Random values find no face; what a video costs does not depend on whose it is."""
+    from customstudio.baselines.ip_adapter_faceid import DEFAULTS
+    from customstudio.generation import bench_methods
+
+    video = VideoSpec(frames=2, fps=8.0, width=64, height=64)
+    with pytest.raises(UserError, match="no small size of ip-adapter-faceid-sd15\n"):
+        with bench_methods.networks("ip_adapter_faceid", "cpu", video, tmp_path):
+            pass
+    assert bench_methods.DrawnFaces().find(np.zeros((4, 4, 3), np.uint8)).shape == (1, 512)
+    assert DEFAULTS.faces == "insightface-buffalo-l"
 
 
 def test_several_videos_cost_several_times_the_operations(
