@@ -142,9 +142,11 @@ def test_a_face_is_drawn_where_no_network_finds_one(tmp_path: Path) -> None:
     from customstudio.generation import bench_methods
 
     video = VideoSpec(frames=2, fps=8.0, width=64, height=64)
-    with pytest.raises(UserError, match="no small size of ip-adapter-faceid-sd15\n"):
-        with bench_methods.networks("ip_adapter_faceid", "cpu", video, tmp_path):
-            pass
+    with (
+        pytest.raises(UserError, match="no small size of ip-adapter-faceid-sd15\n"),
+        bench_methods.networks("ip_adapter_faceid", "cpu", video, tmp_path),
+    ):
+        pass
     assert bench_methods.DrawnFaces().find(np.zeros((4, 4, 3), np.uint8)).shape == (1, 512)
     assert DEFAULTS.faces == "insightface-buffalo-l"
 
