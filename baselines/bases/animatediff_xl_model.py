@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from customstudio.baselines.bases.animatediff_model import AnimateDiff, read_motion
-from customstudio.baselines.bases.reading import read_parts
+from customstudio.baselines.bases.reading import read_encoder, read_parts
 from customstudio.baselines.bases.store import BaseFolder
 
 
@@ -77,14 +77,13 @@ def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> 
     """Load Stable Diffusion XL and a motion adapter from a base's folder; nothing is fetched."""
     from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
-    path, local = str(folder.folder), {"local_files_only": True}
     return AnimateDiffXL(
         read_motion(folder),
         **read_parts(folder),
-        text_encoder_2=CLIPTextModelWithProjection.from_pretrained(
-            path, subfolder="text_encoder_2", dtype=torch.float32, **local
+        text_encoder_2=read_encoder(CLIPTextModelWithProjection, folder, "text_encoder_2"),
+        tokenizer_2=CLIPTokenizer.from_pretrained(
+            str(folder.folder), subfolder="tokenizer_2", local_files_only=True
         ),
-        tokenizer_2=CLIPTokenizer.from_pretrained(path, subfolder="tokenizer_2", **local),
         device=torch.device(device),
         autocast=autocast,
     )

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 from torch import Tensor
 
-from customstudio.baselines.bases.reading import read
+from customstudio.baselines.bases.reading import read, read_encoder
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.video_model import FRAMES_AT_ONCE, as_images, as_pixels, settle
@@ -145,9 +145,7 @@ def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> 
     return ImageToVideo(
         unet=read(UNetSpatioTemporalConditionModel, folder, "unet"),
         vae=read(AutoencoderKLTemporalDecoder, folder, "vae"),
-        image_encoder=CLIPVisionModelWithProjection.from_pretrained(
-            path, subfolder="image_encoder", dtype=torch.float32, **local
-        ),
+        image_encoder=read_encoder(CLIPVisionModelWithProjection, folder, "image_encoder"),
         mean=tuple(looks.image_mean),
         deviation=tuple(looks.image_std),
         schedule=dict(EulerDiscreteScheduler.load_config(path, subfolder="scheduler", **local)),

@@ -3,8 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from safetensors import SafetensorError
-
+from customstudio.baselines.bases.reading import reason
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.errors import UserError
@@ -24,7 +23,7 @@ def load_base(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False
         autocast: run the UNet, or what is in its place, in bfloat16.
 
     Raises:
-        UserError: a file is damaged, or of something else.
+        UserError: a file is damaged, not whole, or of something else.
     """
     model: Loaded = _load(folder, device, autocast)
     return model
@@ -44,13 +43,11 @@ def _load(folder: BaseFolder, device: str, autocast: bool) -> Any:
     try:
         return load(folder, device, autocast=autocast)
     except Exception as error:
-        # What readers raise of a damaged file; tokenizers has nothing but Exception itself.
-        damaged = isinstance(error, OSError | ValueError | KeyError | SafetensorError)
-        if not damaged and type(error) is not Exception:
+        why = reason(error)
+        if why is None:
             raise
-        reason = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"{folder.spec.id} cannot be loaded: {type(error).__name__}: {reason}",
+            f"{folder.spec.id} cannot be loaded: {type(error).__name__}: {why}",
             where=str(folder.folder),
             fix="if a file there came in part, or is another model's, fetch the folder again",
         ) from error

@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from customstudio.baselines.bases.native import latent_frames
-from customstudio.baselines.bases.reading import read
+from customstudio.baselines.bases.reading import read, read_encoder
 from customstudio.baselines.bases.spec import Provenance
 from customstudio.baselines.bases.store import BaseFolder
 from customstudio.baselines.bases.video_model import settle
@@ -149,7 +149,7 @@ def load(folder: BaseFolder, device: str = "cpu", *, autocast: bool = False) -> 
 
     path, kind = str(folder.folder), torch.bfloat16 if autocast else torch.float32
     local: dict[str, Any] = {"local_files_only": True}
-    text = UMT5EncoderModel.from_pretrained(path, subfolder="text_encoder", dtype=kind, **local)
+    text = read_encoder(UMT5EncoderModel, folder, "text_encoder", kind)
     # transformers 5.0 and 5.1 leave this copy of the embedding at zero (its pull request 43880).
     text.encoder.embed_tokens = text.shared
     return WanVace(

@@ -1,5 +1,6 @@
 """`customstudio baselines regenerate`."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +12,11 @@ from customstudio.errors import UserError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from customstudio.client import Server
+    from customstudio.evaluation.compare import Difference
     from customstudio.generation.prepare import Request
     from customstudio.generation.regenerate import Regenerated
+    from customstudio.submissions.store import Store
 
 app = typer.Typer(no_args_is_help=True, help="All methods at once.")
 
@@ -73,10 +77,14 @@ def regenerate(
     from customstudio.cli.console import err
     from customstudio.cli.progress import RichProgress
     from customstudio.cli.steps import StepBar
+    from customstudio.cli.submit import target_of
     from customstudio.generation import rows as table
+    from customstudio.generation.board_row import method_card
     from customstudio.generation.prepare import Request
+    from customstudio.generation.regenerate import against
     from customstudio.generation.regenerate import regenerate as make
     from customstudio.metrics.catalog import protocol as known
+    from customstudio.submissions.keys import owner_key
     from customstudio.suites.load import EMBEDDED, load_suite
 
     chosen = load_suite(suite, prompt_set=prompt_set, references=references)
@@ -86,7 +94,7 @@ def regenerate(
         raise UserError("no method is named", where="--methods", fix="leave the option out for all")
     embedded = chosen.name in EMBEDDED
     scored = known(protocol or ("mini-v1" if embedded else "customstudio-v1"))
-    without = {} if wanted else table.left_out(chosen)
+    without = {} if wanted else table.left_out(chosen, base)
     rows = table.rows(wanted or [m for m in METHODS if m not in without], ablations=ablations)
     common = Request(
         chosen, rows[0].method, folder,
@@ -96,6 +104,11 @@ def regenerate(
     )  # fmt: skip
     named = table.with_floors(common, list(table.requests(common, rows)))
     table.require_one_base(named)
+    target = target_of(to) if to else None
+    if target:  # what cannot be published is said before anything is made
+        owner_key()
+        for _, request in named:
+            method_card(request, datetime.now(UTC).year)
     for name, why in without.items():
         err.print(f"left out: {name}: {why}", markup=False)
     found = make(
@@ -106,41 +119,39 @@ def regenerate(
         evaluation=RichProgress(),
         ray=ray,
     )
-    _print(found)
+    compared = [against(found.all_runs, others) for others in (found.floors, found.parents)]
+    _print(found, compared)
     if found.runs:
-        _tables(found, folder)
+        _tables(found, compared, folder)
         _sheet(named, found, folder)
-    if to is not None:
-        _publish(named, found, to)
-    if found.failures:
+    unsent = _publish(named, found, target) if target else 0
+    if found.failures or unsent:
         raise typer.Exit(1)
 
 
-def _print(found: "Regenerated") -> None:
+def _print(found: "Regenerated", compared: "Sequence[Sequence[Difference]]") -> None:
     """Runs, differences from the floor and of variants, and what failed."""
     from customstudio.cli.console import console, err
     from customstudio.cli.results import print_differences, print_run
-    from customstudio.generation.regenerate import against
 
     for name, run in found.runs.items():
         console.print(f"\n{name}", style="bold", markup=False)
         print_run(run)
-    for others in filter(None, (found.floors, found.parents)):
-        print_differences(against(found.all_runs, others))
+    for differences in filter(None, compared):
+        print_differences(differences)
     for name, why in found.failures.items():
         err.print(f"{name}: {why}", markup=False)
 
 
-def _tables(found: "Regenerated", folder: Path) -> None:
+def _tables(found: "Regenerated", compared: "Sequence[Sequence[Difference]]", folder: Path) -> None:
     """All means, and differences from the floor and of variants, in one Markdown file."""
     from customstudio.cli.console import console
     from customstudio.files import write_text
     from customstudio.generation import tables
-    from customstudio.generation.regenerate import against
 
     text = tables.means(found.all_runs)
-    for others in filter(None, (found.floors, found.parents)):
-        text += f"\n{tables.differences(against(found.all_runs, others))}"
+    for differences in filter(None, compared):
+        text += f"\n{tables.differences(differences)}"
     path = folder / "methods.md"
     write_text(path, text)
     console.print(f"table: {path}", markup=False)
@@ -160,15 +171,28 @@ def _sheet(named: "Sequence[tuple[str, Request]]", found: "Regenerated", folder:
     console.print(f"side by side: {path}", markup=False)
 
 
-def _publish(named: "Sequence[tuple[str, Request]]", found: "Regenerated", to: str) -> None:
-    """Send each row that has a run, by the owner's key; a row that is there is not sent again."""
-    from customstudio.cli.submit import publish, target_of
+def _publish(
+    named: "Sequence[tuple[str, Request]]", found: "Regenerated", target: "Server | Store"
+) -> int:
+    """Send each row that has a run, by the owner's key; the number of those that were refused.
+
+    A row that is there is not sent again.
+    """
+    from customstudio.cli.console import err
+    from customstudio.cli.submit import publish
     from customstudio.generation.board_row import method_card
     from customstudio.submissions.build import build
     from customstudio.submissions.keys import owner_key
 
-    key, target = owner_key(), target_of(to)
+    key, refused = owner_key(), 0
     for name, request in named:
-        if name in found.runs:
-            card = method_card(request)
-            publish(target, build(found.runs[name], card, owner=key.public), key)
+        if name not in found.runs:
+            continue
+        run = found.runs[name]
+        card = method_card(request, int(run.info.started[:4]))
+        try:
+            publish(target, build(run, card, owner=key.public), key)
+        except UserError as error:
+            err.print(f"{name} was not published: {error}", markup=False)
+            refused += 1
+    return refused

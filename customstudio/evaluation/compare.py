@@ -50,7 +50,7 @@ def compare(paths: Sequence[str | Path], keys: Sequence[str] | None = None) -> l
         UserError: fewer than two methods; other suites, protocols, metric versions or weights.
     """
     runs = [load_run(path) for path in paths]
-    _check(runs)
+    require_comparable(runs)
     entries = [(_label(run, m, runs), run, m) for run in runs for m in run.info.methods]
     if len(entries) < 2:
         raise UserError(
@@ -151,7 +151,12 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return corrected
 
 
-def _check(runs: Sequence[Run]) -> None:
+def require_comparable(runs: Sequence[Run]) -> None:
+    """Check that runs were scored in the same way, of the same jobs and references.
+
+    Raises:
+        UserError: what differs.
+    """
     first = runs[0].info
     for run in runs[1:]:
         info = run.info

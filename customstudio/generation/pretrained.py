@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
+from customstudio.baselines.bases.reading import reason
 from customstudio.errors import UserError
-
-DAMAGED = (OSError, ValueError, KeyError, RuntimeError, SafetensorError)
-"""What readers raise of a damaged file."""
 
 
 @contextmanager
@@ -29,12 +26,11 @@ def reading(folder: Path, what: str, network: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        # tokenizers has nothing but Exception itself.
-        if not isinstance(error, DAMAGED) and type(error) is not Exception:
+        why = reason(error)
+        if why is None:
             raise
-        reason = (str(error).splitlines() or [""])[0]
         raise UserError(
-            f"the {what} cannot be loaded: {reason}",
+            f"the {what} cannot be loaded: {why}",
             where=str(folder),
             fix=f"remove the folder and run `customstudio weights fetch {network}`",
         ) from error

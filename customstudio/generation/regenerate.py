@@ -1,15 +1,16 @@
 """Make, score and compare many methods on one suite; each step goes on where it stopped."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from customstudio.baselines import catalog
 from customstudio.errors import UserError
 from customstudio.evaluation.api import evaluate
 from customstudio.evaluation.bundle import Run, load_run
-from customstudio.evaluation.compare import Difference, compare, holm
-from customstudio.evaluation.records import RunInfo
+from customstudio.evaluation.compare import Difference, compare, holm, require_comparable
 from customstudio.evaluation.runner import Progress as Evaluation
 from customstudio.generation.prepare import Request, prepare
 from customstudio.generation.records import Settings
@@ -35,35 +36,33 @@ class Regenerated:
     @property
     def floors(self) -> dict[str, str]:
         """Row -> the untuned row of the same base; without a base: the first untuned one."""
-        plain = {base: name for (method, base), name in self._plain().items() if method == FLOOR}
-        first = next((name for name in self.all_runs if name in plain.values()), "")
-        found = {
-            name: plain.get(made.base.base, "") if made.base else first
-            for name, made in self._made().items()
-        }
-        return {name: floor for name, floor in found.items() if floor not in ("", name)}
+        return self._others(lambda made: FLOOR)
 
     @property
     def parents(self) -> dict[str, str]:
         """Variant -> the row of its method as it is, on the same base."""
-        plain = self._plain()
-        found = {
-            name: plain[made.method, _base(made)]
-            for name, made in self._made().items()
-            if made.method != FLOOR
-        }
-        return {name: parent for name, parent in found.items() if parent != name}
+        return self._others(lambda made: made.method if made.method != FLOOR else None)
 
-    def _plain(self) -> dict[tuple[str, str], str]:
-        """(method, base) -> its row with the fewest options changed: the shortest name."""
-        found: dict[tuple[str, str], str] = {}
-        for name, made in sorted(self._made().items(), key=lambda row: len(row[0])):
-            found.setdefault((made.method, _base(made)), name)
+    def _others(self, method_of: Callable[[Settings], str | None]) -> dict[str, str]:
+        """Row -> the row of a method with the fewest changes, all of them the row's own too.
+
+        So a row whose method has no such row is compared with none, rather than with a variant.
+        """
+        rows = {name: made for name, run in self.all_runs.items() if (made := _settings(run))}
+        changes = {name: _changes(made) for name, made in rows.items()}
+        found = {}
+        for name, made in rows.items():
+            fitting = [
+                other
+                for other, like in rows.items()
+                if like.method == method_of(made)
+                and (made.base is None or _base(like) == _base(made))
+                and _within(changes[other], made.options)
+            ]
+            nearest = min(fitting, key=lambda other: len(changes[other]), default=name)
+            if nearest != name:
+                found[name] = nearest
         return found
-
-    def _made(self) -> dict[str, Settings]:
-        """How each row's videos were made."""
-        return {name: made for name, run in self.all_runs.items() if (made := _settings(run))}
 
 
 def regenerate(
@@ -112,22 +111,24 @@ def regenerate(
             )
         except UserError as error:
             found.failures[name] = str(error)
+        except Exception as error:  # ours or the machine's: the other rows do not depend on it
+            found.failures[name] = "".join(traceback.format_exception(error))
     if found.runs:
-        like = next(iter(found.runs.values())).info
+        like = next(iter(found.runs.values()))
         now = {*found.runs, *found.failures}
         found.earlier = {n: run for n, run in _earlier(out / "runs", like) if n not in now}
     return found
 
 
-def _earlier(folder: Path, like: RunInfo) -> Iterator[tuple[str, Run]]:
+def _earlier(folder: Path, like: Run) -> Iterator[tuple[str, Run]]:
     """Finished runs that can be compared with one, by the names of their folders."""
     for path in sorted(folder.iterdir()):
         try:
             run = load_run(path)
+            require_comparable([like, run])
         except UserError:
-            continue  # not finished, or no run
-        same = ("suite", "protocol", "metrics", "networks")
-        if all(getattr(run.info, name) == getattr(like, name) for name in same):
+            continue  # not finished, no run, or of another suite, protocol, references
+        if like.info.metrics == run.info.metrics:
             yield path.name, run
 
 
@@ -138,6 +139,20 @@ def _base(made: Settings) -> str:
 def _settings(run: Run) -> Settings | None:
     made = run.info.generation
     return None if made is None else Settings.model_validate(made)
+
+
+def _changes(made: Settings) -> dict[str, Any]:
+    """The options that differ from the method's defaults on its base."""
+    try:
+        defaults = catalog.defaults(made.method, _base(made)).model_dump(mode="json")
+    except UserError:
+        defaults = {}  # of a plug-in that is no longer installed
+    return {name: value for name, value in made.options.items() if defaults.get(name) != value}
+
+
+def _within(some: Mapping[str, Any], options: Mapping[str, Any]) -> bool:
+    """Whether options have these values, as far as there are such options."""
+    return all(options.get(name, value) == value for name, value in some.items())
 
 
 def against(runs: Mapping[str, Run], others: Mapping[str, str]) -> list[Difference]:

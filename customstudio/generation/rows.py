@@ -23,20 +23,29 @@ class Row:
     changes: tuple[str, ...] = ()
 
 
-def left_out(suite: Suite) -> dict[str, str]:
+def left_out(suite: Suite, base: str | None = None) -> dict[str, str]:
     """The built-in methods that can make no whole row of a suite, and why.
 
     On an embedded suite those that need more than an embedded base.
+
+    Args:
+        base: the one that is used in the place of each method's own.
     """
-    found = {name: _unsuited(name, suite) for name in catalog.METHODS}
+    found = {name: _unsuited(name, suite, base) for name in catalog.METHODS}
     return {name: why for name, why in found.items() if why}
 
 
-def _unsuited(method: str, suite: Suite) -> str:
+def _unsuited(method: str, suite: Suite, another: str | None) -> str:
     own, embedded = catalog.card(method).base, suite.name in EMBEDDED
     base = catalog.twin(own) if embedded and own != "none" else own
+    if another and own != "none":
+        base = another
     if base is None:
         return f"{own} has no embedded twin"
+    try:
+        catalog.require_fit(method, base)
+    except UserError as error:
+        return error.what
     options = catalog.defaults(method, base)
     if embedded and base != "none":
         networks = options.networks(catalog.base(base))

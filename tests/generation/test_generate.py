@@ -222,6 +222,34 @@ def test_a_damaged_base_is_said_in_words(
         assert caught.value.where == str(tmp_path / "base")
 
 
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("fault", ["lacking", "shape"])
+def test_a_base_that_is_not_whole_is_refused(
+    request_of: Any,
+    tiny_folder: Path,  # noqa: F811
+    tmp_path: Path,
+    part: str,
+    fault: str,
+) -> None:
+    """The libraries would fill in random values, and say so in a warning at most."""
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    shutil.copytree(tiny_folder, tmp_path / "base")
+    (file,) = (tmp_path / "base" / part).glob("*.safetensors")
+    state = load_file(file)
+    name = sorted(name for name in state if name.endswith("weight"))[0]
+    value = state.pop(name)
+    if fault == "shape":
+        state[name] = value[:1].repeat(3, *[1] * (value.dim() - 1))
+    save_file(state, file, {"format": "pt"})
+    request = replace(request_of(), base_folder=tmp_path / "base")
+    with pytest.raises(UserError, match="cannot be loaded") as caught:
+        runner.run(prepare(request), Silent())
+    assert fault == "shape" or f"{part} lacks 1 tensors, {name}" in caught.value.what
+
+
 def test_changed_references_are_refused(request_of: Any, suite: Suite, tmp_path: Path) -> None:
     import shutil
 

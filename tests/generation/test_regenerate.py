@@ -1,5 +1,6 @@
 """Many methods on one suite: made, scored, compared; one that fails does not end the rest."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from customstudio.generation.tables import differences, means
 from customstudio.report.text import number
 from customstudio.submissions.store import Store
 from customstudio.suites.load import load_suite
-from customstudio.suites.references import find_references
+from customstudio.suites.references import data_dir, find_references
 from customstudio.suites.schema import Suite
 from tests.baselines.conftest import _tiny, tiny_folder  # noqa: F401
 from tests.generation.test_generate import FAST, Silent, request_of, suite, videos  # noqa: F401
@@ -160,7 +161,7 @@ def test_variants_are_compared_with_their_method(
     request_of: Any,  # noqa: F811
     tmp_path: Path,
 ) -> None:
-    """The first row of the method is it; what has no run is compared with nothing."""
+    """The row with the fewest changes is the method's; what has no run is compared with nothing."""
     common = replace(request_of(batch=4, changes=()), out=tmp_path)
     wanted = [Row("lora", FAST), Row("lora", (*FAST, "guidance=1"))]
     (own, first), (variant, second) = requests(common, wanted)
@@ -173,12 +174,67 @@ def test_variants_are_compared_with_their_method(
     every = against(found.runs, found.parents)
     assert {(one.first, one.second) for one in every} == {(own, variant)}
     assert len(differences(every).splitlines()) == 5
+    # Without it there are variants alone, of which none is another's method.
+    step = replace(common, changes=("steps=2",))
+    apart = list(requests(step, [Row("lora", ("sampling_steps=2",)), Row("lora", ("guidance=1",))]))
+    alone = regenerate(apart, tmp_path / "x", protocol="mini-v1", generation=Silent())
+    assert len(alone.runs) == 2
+    assert alone.parents == {}
+
+
+def test_a_row_that_breaks_does_not_end_the_rest(
+    request_of: Any,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nor does an error that is nobody's input; it keeps its traceback."""
+    common = replace(request_of(batch=4), out=tmp_path)
+    named = list(requests(common, [Row("untuned")]))
+    static = next(requests(replace(common, changes=()), [Row("static_reference")]))
+
+    load = runner.load_bases
+
+    def fails(prepared: Any, device: str) -> Any:
+        if prepared.parts.base is None:
+            return load(prepared, device)
+        raise ZeroDivisionError("as a bug would")
+
+    monkeypatch.setattr(runner, "load_bases", fails)
+    found = regenerate([*named, static], tmp_path, protocol="mini-v1", generation=Silent())
+    assert list(found.runs) == ["static_reference"]
+    (why,) = found.failures.values()
+    assert "Traceback" in why
+    assert "ZeroDivisionError: as a bug would" in why
+
+
+def test_rows_of_other_references_are_not_compared(tmp_path: Path) -> None:
+    """They may lie in the same folder, and end nothing."""
+    mini = load_suite("mini-dev")
+    source = tmp_path / "refs"
+    shutil.copytree(data_dir("mini-dev") / "refs", source)
+    common = Request(mini, "static_reference", tmp_path)
+    static = [("ours", replace(common, out=tmp_path / "videos" / "ours"))]
+    regenerate(static, tmp_path, protocol="mini-v1", generation=Silent())
+    subject = mini.jobs[0].subjects[0]
+    first, second, *_ = sorted((source / subject).glob("*.png"))
+    first.write_bytes(second.read_bytes())
+    theirs = replace(common, references=source, out=tmp_path / "videos" / "theirs")
+    found = regenerate([("theirs", theirs)], tmp_path, protocol="mini-v1", generation=Silent())
+    assert list(found.runs) == ["theirs"]
+    assert found.earlier == {}
+
+
+def test_a_base_that_a_method_cannot_use_leaves_it_out() -> None:
+    without = left_out(load_suite("customstudio"), "animatediff")
+    assert "wan_vace" in without
+    assert "lora" not in without
+    assert "static_reference" not in without
 
 
 @pytest.mark.parametrize("name", catalog.METHODS)
 def test_every_method_has_a_card_for_boards(name: str, tmp_path: Path) -> None:
     request = Request(load_suite("customstudio"), name, tmp_path)
-    card, options = method_card(request), catalog.defaults(name)
+    card, options = method_card(request, 2026), catalog.defaults(name)
     assert card.base_model == request.base_id
     assert card.tuning == ("per pair" if isinstance(options, TrainingOptions) else "none")
     assert (card.paper is None) == (name in ("untuned", "static_reference"))
@@ -190,7 +246,7 @@ def test_every_method_has_a_card_for_boards(name: str, tmp_path: Path) -> None:
 def test_a_variants_name_is_one_that_boards_take(tmp_path: Path) -> None:
     mini = load_suite("mini")
     request = Request(mini, "customvideo", tmp_path, changes=("levels=1+2", "eta=-1e-5"))
-    card = method_card(replace(request, base="mini-animatediff"))
+    card = method_card(replace(request, base="mini-animatediff"), 2026)
     assert card.name == "CustomVideo (eta -1e-05 levels 1+2) on mini-animatediff"
     assert card.about is not None
     assert "another base model" in card.about
@@ -198,8 +254,12 @@ def test_a_variants_name_is_one_that_boards_take(tmp_path: Path) -> None:
     assert "eta" not in card.settings  # no plain text
     long = replace(request, changes=(f"negative_prompt={'very ugly, ' * 9}",))
     other = replace(request, changes=(f"negative_prompt={'very ugly, ' * 8}",))
-    names = [method_card(one).name for one in (long, other)]
-    assert names[0] != names[1]
+    other_ways = replace(long, arithmetic="bfloat16"), replace(long, masks="segment")
+    names = [method_card(one, 2026).name for one in (long, other, *other_ways)]
+    assert len(set(names)) == 4
+    half = method_card(replace(request, changes=(), arithmetic="bfloat16", masks="segment"), 2026)
+    assert half.name == "CustomVideo bfloat16 masks segment"
+    assert half.settings["arithmetic"] == "bfloat16"
     assert max(map(len, names)) == 64
 
 
