@@ -108,9 +108,10 @@ def _link(name: str, path: Path) -> None:
     try:
         os.link(name, path)
     except OSError:
-        if not path.exists():  # a file system without hard links
-            os.replace(name, path)
-            return
+        with locked(path.parent):  # where there are no hard links
+            if not path.exists():
+                os.replace(name, path)
+                return
     os.unlink(name)
 
 

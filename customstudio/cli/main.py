@@ -1,5 +1,6 @@
 """`customstudio`: the entry point; a user's mistake is three lines and exit status 2."""
 
+import errno
 import sys
 from typing import Annotated
 
@@ -24,6 +25,12 @@ from customstudio.cli import (
     weights,
 )
 from customstudio.errors import UserError
+
+MACHINES = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG,
+     errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+)  # fmt: skip
+"""What a path or a disk can be at fault for, and we not."""
 
 app = typer.Typer(
     name="customstudio",
@@ -77,7 +84,7 @@ def main() -> None:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        if error.filename is None:
+        if error.filename is None or error.errno not in MACHINES:
             raise
         what = f"cannot be read or written: {error.strerror}"
         fix = "check the path, and that you may read and write there"

@@ -159,16 +159,25 @@ def _require_that_of(made: "Made | None", suite: Suite, videos: Path) -> None:
     """Check that videos are scored as what they were made for: pairs may have the same names.
 
     Raises:
-        UserError: they are another suite's, or another prompt set's.
+        UserError: they are another suite's, prompt set's or version's.
     """
-    if made is None or (made.suite, made.prompt_set) == (suite.name, suite.prompt_set):
+    if made is None:
         return
-    raise UserError(
-        f"these videos were made for suite {made.suite}, prompt set {made.prompt_set}, not for "
-        f"suite {suite.name}, prompt set {suite.prompt_set}",
-        where=str(videos / "generation.json"),
-        fix="leave --suite and --prompt-set out, or give those",
-    )
+    if (made.suite, made.prompt_set) != (suite.name, suite.prompt_set):
+        raise UserError(
+            f"these videos were made for suite {made.suite}, prompt set {made.prompt_set}, not for "
+            f"suite {suite.name}, prompt set {suite.prompt_set}",
+            where=str(videos / "generation.json"),
+            fix="leave --suite and --prompt-set out, or give those",
+        )
+    if made.suite_digest != suite.digest:
+        raise UserError(
+            f"these videos were made for another state of suite {suite.name}: its tables, prompts "
+            "or subjects have changed since",
+            where=str(videos / "generation.json"),
+            fix="use the tables (--references, --prompts) and the customstudio that made them, or "
+            "make the videos again",
+        )
 
 
 def _made_with(settings: "Made") -> tuple[str, ...]:

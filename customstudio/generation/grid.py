@@ -148,12 +148,11 @@ def read_sidecar(path: Path) -> Sidecar | None:
         return None
 
 
-def same_subjects(out: Path, references: Mapping[str, Mapping[str, str]], *, masks: bool) -> None:
+def same_subjects(out: Path, references: Mapping[str, Mapping[str, str]]) -> None:
     """Check that subjects have the images that the folder's videos were made with.
 
     Args:
         references: as in `PairRecord`.
-        masks: theirs count too; else the method does not look at them.
 
     Raises:
         UserError: some changed; says which.
@@ -170,9 +169,7 @@ def same_subjects(out: Path, references: Mapping[str, Mapping[str, str]], *, mas
                 fix="delete it: it is written anew if the videos' own records agree",
             ) from error
         changed = [
-            name
-            for name, files in there.references.items()
-            if _counted(references.get(name, files), masks) != _counted(files, masks)
+            name for name, files in there.references.items() if references.get(name, files) != files
         ]
         if changed:
             raise UserError(
@@ -181,10 +178,6 @@ def same_subjects(out: Path, references: Mapping[str, Mapping[str, str]], *, mas
                 where=str(path),
                 fix="give another folder with --out, or put the references back",
             )
-
-
-def _counted(files: Mapping[str, str], masks: bool) -> dict[str, str]:
-    return {name: sha for name, sha in files.items() if masks or not name.startswith("mask:")}
 
 
 def _is_ours(path: Path, settings: Settings) -> bool:

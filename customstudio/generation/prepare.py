@@ -26,7 +26,7 @@ from customstudio.generation.records import NetworkUse, PairRecord, Settings
 from customstudio.suites.choose import require_jobs
 from customstudio.suites.load import EMBEDDED
 from customstudio.suites.references import find_references
-from customstudio.suites.schema import Suite, VideoSpec
+from customstudio.suites.schema import Reference, Suite, VideoSpec
 from customstudio.weights.store import Located
 
 Arithmetic = Literal["float32", "bfloat16"]
@@ -180,7 +180,7 @@ def prepare(request: Request, *, segment: bool = True) -> Prepared:
     require_same(request.out, settings)
     if segment or not makers:  # else masks are not made yet
         now = {s: f for t in tasks.values() for s, f in _files_of(t).items()}
-        same_subjects(request.out, now, masks=options.needs_masks)
+        same_subjects(request.out, now)
     left = work(request.out, suite, [entry.pair for entry in left], settings)
     return Prepared(request, options, settings, tasks, left, parts)
 
@@ -190,6 +190,11 @@ def _references(
 ) -> tuple[masks.References, dict[str, Located], list[UserError]]:
     """References with the masks that are there, what is to make the rest, what is missing."""
     references: masks.References = find_references(request.suite, request.references)
+    if not options.needs_masks:  # what is not looked at need not stay as it is
+        references = {
+            subject: tuple(Reference(path=image.path) for image in images)
+            for subject, images in references.items()
+        }
     makers: dict[str, Located] = {}
     problems, to_make = [], options.needs_masks and request.masks in masks.NETWORKS
     if to_make:

@@ -6,6 +6,7 @@ files say that they are random, and every score made with them is labelled so.
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -159,8 +160,11 @@ def _grounding(network: Network, folder: Path, seed: int, config: Any = None) ->
     state = {name: value for name, value in state.items() if name not in tied}
     _save_safetensors(state, folder / "model.safetensors", seed)
     write_text(folder / "config.json", config.to_json_string())
-    GroundingDinoImageProcessor().save_pretrained(folder)
-    BertTokenizer(vocab=spelling(int(config.text_config.vocab_size))).save_pretrained(folder)
+    with TemporaryDirectory() as saved:
+        GroundingDinoImageProcessor().save_pretrained(saved)
+        BertTokenizer(vocab=spelling(int(config.text_config.vocab_size))).save_pretrained(saved)
+        for file in Path(saved).iterdir():
+            write_bytes(folder / file.name, file.read_bytes())
     yield from (folder / file.name for file in network.files)
 
 
