@@ -32,12 +32,13 @@ DEFAULTS = DreamBoothOptions()
 
 CARD = Card(
     id="dreambooth",
-    title="DreamBooth (LoRA)",
+    title="DreamBooth",
     kind="port",
     paper="Ruiz et al., DreamBooth, CVPR 2023, arXiv:2208.12242; settings of the baseline in "
     "CustomVideo, arXiv:2401.09962",
     code_licence="Apache-2.0: written from the paper, no other code was used",
-    weights_licence="none of its own; what a fit produces is derived from zeroscope (CC BY-NC 4.0)",
+    weights_licence="none of its own; what a fit produces is derived from the base: of zeroscope "
+    "(CC BY-NC 4.0), unless another is named",
     base="zeroscope-576w",
     trains="low-rank adapters of the UNet's spatial attention, or (train=all) all of its layers "
     "within a frame; words stay as they are",

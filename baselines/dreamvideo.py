@@ -115,8 +115,12 @@ def fit(
     )
     return fit_alone(
         bases, task, second, on_step,
-        bottleneck=options.bottleneck, tokens=False, from_rows=first.rows,
+        bottleneck=options.bottleneck, tokens=False, from_rows=first.rows, on_image=_there,
     )  # fmt: skip
+
+
+def _there() -> None:
+    """The class images of the second stage are those of the first, and counted there."""
 
 
 def generate(

@@ -59,14 +59,15 @@ def fit_alone(
     tokens: bool = True,
     from_rows: Mapping[str, Tensor] | None = None,
     frames: int = 1,
+    on_image: Callable[[], None] | None = None,
 ) -> Tuned:
     """Fit on pictures of each subject alone; what trains is as `fitting.run_fit` has it.
 
     Args:
         frames: each picture is a still video of so many.
+        on_image: told of class images; `on_step` unless it is given.
     """
-
-    draw = drawing(bases, task, options, one_of(task), on_step=on_step)
+    draw = drawing(bases, task, options, one_of(task), on_step=on_image or on_step)
     noise = generator("fit", task.suite, task.pair)
 
     def loss(step: int) -> Tensor:

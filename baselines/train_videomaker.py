@@ -8,7 +8,7 @@ sections 4.3, 4.4 and 5.1. The paper's videos are CelebV-Text's and VideoBooth's
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from customstudio.baselines.bases.video_model import VideoModel
 from customstudio.baselines.options import Count, Options, Rate, Weight, override
 from customstudio.baselines.reference_frame import injecting, losses
 from customstudio.baselines.seeds import choices, generator
-from customstudio.baselines.training import trainable
+from customstudio.baselines.training import recomputing, trainable
 from customstudio.baselines.videomaker_weights import OURS, SPECS, trained, write_weights
 from customstudio.errors import UserError
 from customstudio.evaluation.devices import resolve
@@ -130,11 +130,15 @@ def step_losses(model: VideoModel, options: Training, step: int) -> dict[str, Te
     return {"video": video, "reference": options.beta * reference}
 
 
-def train(model: VideoModel, out: Path, steps: int, options: Training, *, every: int = 50) -> Path:
+def train(
+    model: VideoModel, out: Path, steps: int, options: Training, *, every: int = 50,
+    recompute: bool = False,
+) -> Path:  # fmt: skip
     """Train up to so many steps, from the checkpoint where there is one; the file of weights.
 
     Args:
         every: steps between checkpoints.
+        recompute: activations, on the way back; the result is the same.
 
     Raises:
         UserError: the folder is of another training or has more steps, or the base cannot make
@@ -151,6 +155,7 @@ def train(model: VideoModel, out: Path, steps: int, options: Training, *, every:
     with ExitStack() as stack:
         stack.enter_context(trainable(list(parameters.values())))
         stack.enter_context(injecting(model.unet, options.frames))
+        stack.enter_context(recomputing(model.unet) if recompute else nullcontext())
         loop.run(Trained(parameters), partial(step_losses, model, options), optimizer)
     if options.base.status == "random":
         write_text(out / RANDOM_MARK, "Trained from random values, for tests.\n")
@@ -251,9 +256,9 @@ def _train(given: argparse.Namespace) -> Path:
     )
     options = override(options, given.set)
     model = load(folder, resolve(given.device), autocast=options.bf16)
-    if given.recompute:
-        model.unet.enable_gradient_checkpointing()
-    return train(model, given.out, given.steps, options, every=given.every)
+    return train(
+        model, given.out, given.steps, options, every=given.every, recompute=given.recompute
+    )
 
 
 if __name__ == "__main__":

@@ -105,7 +105,7 @@ class VideoDreamerOptions(TrainingOptions):
 
     @property
     def without_networks(self) -> str:
-        """Mixed pictures without embeddings."""
+        """Mixed pictures without embeddings; a pair of one subject has none of either."""
         return "--set visual=false"
 
     def problems(
@@ -134,7 +134,26 @@ class VideoDreamerOptions(TrainingOptions):
             )
         if self.motion_video:
             found += unusable(Path(self.motion_video), video, base)
-        return found
+        return [*found, *self._idle()]
+
+    def _idle(self) -> list[UserError]:
+        """Options that are changed and do nothing beside others: they would name a variant."""
+        beside = {
+            "data=separate": self.data == "separate" and ("picked", "stitch", "weak"),
+            "picked": self.picked and ("stitch",),
+            "visual=false": not self.visual and ("weak",),
+            "no motion_video": not self.motion_video and ("motion_steps", "motion_rate"),
+        }
+        return [
+            UserError(
+                f"{name} does nothing with {what}",
+                where=f"--set {name}={getattr(self, name)}",
+                fix="leave it out",
+            )
+            for what, names in beside.items()
+            for name in names or ()
+            if getattr(self, name) != getattr(DEFAULTS, name)
+        ]
 
     def files(self, pair: str) -> dict[str, tuple[Path, ...]]:
         """The pictures that were picked for the pair, and the video of the motion."""
@@ -248,7 +267,8 @@ CARD = Card(
         ),
     ),
     differs="Arithmetic is float32 (bfloat16 in the UNet on request). A pair of one subject has no "
-    "mixed pictures, unless some are picked.",
+    "mixed pictures, unless some are picked: visual=false changes nothing there. On SDXL the first "
+    "of the two text encoders has adapters.",
 )
 
 

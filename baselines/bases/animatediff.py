@@ -14,9 +14,11 @@ _ADAPTER = "motion_adapter"
 # In single precision: 859.5 M (UNet), 123.1 M (CLIP-L text), 83.7 M (VAE), 453.2 M (adapter)
 # and of the third adapter 417.1 M.
 _MEGABYTES = {2: 1815, 3: 1669}
-# The revision of the second adapter is the one that a stored listing of its repository names, that
-# of Stable Diffusion 1.5 the one in the cache paths of public scripts; the hub was out of reach.
+# The revision of the second adapter is the one that a stored listing of its repository names, those
+# of Stable Diffusion 1.5 and Realistic Vision are in the cache paths of public scripts; the hub was
+# out of reach.
 _STABLE_DIFFUSION = "451f4fe16113bff5a5d2269ed5ad43b0592e9a14"
+_REALISTIC_VISION = "1e9f017a7b1eaefb63a1900ea6c5953d2739fd21"
 _REVISIONS = {2: "6167b88ffe39b4441fdf2113e77b99a6f56b7906", 3: None}
 _OPENRAIL = "CreativeML Open RAIL-M (the model's page)"
 
@@ -85,12 +87,14 @@ SPECS = (
         "AnimateDiff on Realistic Vision 5.1",
         "SG161222/Realistic_Vision_V5.1_noVAE",
         "SG161222, tuned from Stable Diffusion 1.5; Guo et al., ICLR 2024, arXiv:2307.04725",
+        revision=_REALISTIC_VISION,
     ),
     _spec(
         "animatediff-v3-realistic-vision",
         "AnimateDiff v3 on Realistic Vision 5.1",
         "SG161222/Realistic_Vision_V5.1_noVAE",
         "SG161222, tuned from Stable Diffusion 1.5; Guo et al., ICLR 2024, arXiv:2307.04725",
+        revision=_REALISTIC_VISION,
         version=3,
     ),
 )

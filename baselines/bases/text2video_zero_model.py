@@ -43,11 +43,15 @@ class Motion:
     def left(self, steps: int) -> tuple[int, int]:
         """Steps of `steps` that are left to do at t0 and at t1.
 
+        There is a step between them at least, where there are two: without it no frame but the
+        first would have noise.
+
         >>> Motion().left(50), Motion().left(20), Motion().left(2)
-        ((45, 48), (18, 19), (2, 2))
+        ((45, 48), (18, 19), (1, 2))
         """
-        t0, t1 = (max(1, round((t + 1) * steps / self.of)) for t in (self.t0, self.t1))
-        return min(t0, steps), min(t1, steps)
+        t0, t1 = (round((t + 1) * steps / self.of) for t in (self.t0, self.t1))
+        t1 = min(max(t1, 2), steps)
+        return max(1, min(t0, t1 - 1)), t1
 
 
 @dataclass

@@ -20,6 +20,7 @@ from customstudio.baselines.bases.tiny_stable_diffusion import (
     tiny_animatediff,
     tiny_animatediff_xl,
 )
+from customstudio.baselines.bases.tiny_svd import tiny_svd
 from customstudio.baselines.parameters import motion, projections
 from customstudio.baselines.tokens import initial_rows, token_rows
 from customstudio.baselines.trial import base_state, try_method
@@ -29,8 +30,9 @@ from tests.baselines.conftest import off
 PROMPTS = ["a cat on a beach", "a dog"]
 METHODS = (
     "untuned", "lora", "dreambooth", "custom_diffusion", "textual_inversion", "customvideo",
-    "customcrafter", "svdiff", "vcd",
+    "customcrafter", "svdiff", "vcd", "dreamvideo", "videodreamer", "disendiff_svd",
 )  # fmt: skip
+CHANGES = {"videodreamer": ("visual=false",), "disendiff_svd": ("level=2",)}
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,8 @@ def test_rows_of_another_base_are_refused(model: AnimateDiffXL) -> None:
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_work_on_it(name: str, model: AnimateDiffXL, tmp_path: Path) -> None:
     """The base is as before, a fit reloads bit for bit, videos do not depend on the order."""
-    tuned = try_method(name, tmp_path, model)
+    animator = tiny_svd() if name == "disendiff_svd" else None
+    tuned = try_method(name, tmp_path, model, CHANGES.get(name, ()), animator=animator)
     keys = (*tuned.weights, *tuned.lora, *tuned.shifts)
     assert name == "customvideo" or not any("motion_modules" in key for key in keys)
     assert all(row.shape == (32,) for row in tuned.rows.values())

@@ -31,6 +31,14 @@ from tests.baselines.conftest import jobs, names_that_train
 RNG = np.random.default_rng(8)
 
 
+def test_class_images_are_counted_once(model: VideoModel, task: Task) -> None:
+    """Both stages have them."""
+    options = override(quick(dreamvideo.DEFAULTS), ["prior_weight=1"])
+    steps: list[None] = []
+    dreamvideo.fit(Bases(model), task, options, lambda: steps.append(None))
+    assert len(steps) == options.fit_steps + len(task.subjects) * options.prior_steps
+
+
 def test_an_adapter_is_the_papers_equation() -> None:
     """h + GELU(h W_down) W_up, with GELU(x) = x Phi(x) written out."""
     h = RNG.normal(size=(2, 5, 6))

@@ -85,9 +85,19 @@ def test_a_fit_trains_what_its_card_says(
     assert name == "textual_inversion" or not np.array_equal(made[0], plain)
 
 
-def test_all_within_a_frame_of_animatediff_is_stable_diffusion() -> None:
-    found = within_frames(full_base("animatediff", "meta").unet)
-    assert sum(weight.numel() for weight in found.values()) == 859_520_964
+@pytest.mark.parametrize(
+    ("base", "count"),
+    [
+        ("animatediff", 859_520_964),
+        ("text2video-zero", 865_910_724),
+        ("zeroscope-576w", 865_910_724),
+        ("animatediff-sdxl", 2_567_463_684),
+    ],
+)
+def test_all_within_a_frame_is_stable_diffusion(base: str, count: int) -> None:
+    """1.5's, 2.1's and XL's UNets have so many weights."""
+    found = within_frames(full_base(base, "meta").unet)
+    assert sum(weight.numel() for weight in found.values()) == count
 
 
 def test_dreambooth_may_train_all_within_a_frame(

@@ -86,6 +86,26 @@ def test_prompts_say_the_scale(task: Task) -> None:
     assert example.prompt.endswith("a <new1> cat and a <new2> dog")
 
 
+def test_a_prompt_names_subjects_in_the_order_of_the_panels(task: Task) -> None:
+    colours = [
+        [Picture(np.full((10, 30, 3), grey, np.uint8), np.ones((10, 30), np.bool_))]
+        for grey in (90, 200)
+    ]
+    for who, words, greys in (
+        ((0, 1), "a <new1> cat and a <new2> dog", (90, 200)),
+        ((1, 0), "a <new2> dog and a <new1> cat", (200, 90)),
+    ):
+        shown = instance(task, colours, who, choices("order"), augment=False, framing="fill")
+        assert shown.prompt == words
+        middle, half = shown.image.shape[0] // 2, shown.image.shape[1] // 2
+        row = shown.image[middle, :, 0]
+        assert (set(row[: half - 1]), set(row[half + 1 :])) == ({greys[0]}, {greys[1]})
+        # The first mask is the first subject's, wherever its panel is.
+        left = shown.masks[who[0]]
+        assert left[:, : half - 1].all()
+        assert not left[:, half + 1 :].any()
+
+
 def test_white_around_a_picture_that_shrank_does_not_count(task: Task) -> None:
     grey = [[Picture(np.full((10, 30, 3), 90, np.uint8), np.ones((10, 30), np.bool_))]] * 2
     rng = choices("white")

@@ -41,6 +41,18 @@ def published() -> Any:
     return import_module(diffusers.TextToVideoZeroPipeline.__module__)
 
 
+@pytest.mark.parametrize("motion", [Motion(), Motion(t0=38, t1=40)])
+def test_the_first_frame_moves_before_all_are_noised_again(motion: Motion) -> None:
+    """With any number of steps: else frames after the first have no noise of their own."""
+    assert motion.left(50) == (motion.t0 + 1, motion.t1 + 1)
+    for steps in range(2, 60):
+        t0, t1 = motion.left(steps)
+        assert 1 <= t0 < t1 <= steps
+        assert abs(t0 - (motion.t0 + 1) * steps / 50) < 1.5
+        assert abs(t1 - (motion.t1 + 1) * steps / 50) <= 0.5
+    assert motion.left(1) == (1, 1)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("predicts", ["epsilon", "v_prediction"])
 def test_sampling_is_that_of_the_pipeline(predicts: str, monkeypatch: pytest.MonkeyPatch) -> None:

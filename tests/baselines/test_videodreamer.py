@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 
 from customstudio.baselines import catalog, fitting, motion, videodreamer
 from customstudio.baselines.adapters import TEXT_PROJECTIONS, TEXT_TARGETS, lora
@@ -305,16 +307,46 @@ def test_steps_at_full_size(full: AnimateDiff) -> None:  # noqa: F811
 def test_recomputing_changes_no_gradient(base: AnimateDiff) -> None:
     noisy = torch.randn((1, 4, 3, 8, 8), generator=torch.Generator().manual_seed(5))
     text, t = base.encode_text(["a cat"]), torch.tensor([400])
-    found = []
+    found, kept = [], []
     parameters = list(base.unet.parameters())
+
+    def keep(tensor: Tensor) -> Tensor:
+        kept[-1] += tensor.numel()
+        return tensor
+
     for context in (nullcontext(), recomputing(base.unet)):
-        with trainable(parameters), context:
+        kept.append(0)
+        with trainable(parameters), context, saved_tensors_hooks(keep, lambda tensor: tensor):
             loss = base.output(noisy, t, text).square().mean()
             loss.backward()  # type: ignore[no-untyped-call]
             found.append([None if p.grad is None else p.grad.clone() for p in parameters])
     pairs = zip(*found, strict=True)
     assert all(a is b is None or torch.equal(a, b) for a, b in pairs)
+    assert kept[1] < kept[0] / 5
     assert not any("forward" in vars(module) for module in base.unet.modules())
+
+
+@pytest.mark.parametrize(
+    ("changes", "idle"),
+    [
+        (["data=separate", "picked=picks", "weak=0.5"], {"picked", "weak"}),
+        (["picked=picks", "stitch=side by side"], {"stitch"}),
+        (["visual=false", "weak=0.5"], {"weak"}),
+        (["motion_steps=7", "motion_rate=0.1"], {"motion_steps", "motion_rate"}),
+        (["visual=false", "data=separate"], set()),
+    ],
+)
+def test_options_that_do_nothing_are_refused(
+    changes: list[str], idle: set[str], task: Task, tmp_path: Path
+) -> None:
+    picks = tmp_path / "picks" / task.pair
+    picks.mkdir(parents=True)
+    Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(picks / "0.png")
+    own = [change.replace("=picks", f"={picks.parent}") for change in changes]
+    options = override(DEFAULTS, own)
+    found = options.problems(catalog.base("animatediff"), task.video, {task.pair: [2, 2]})
+    assert {problem.what.split()[0] for problem in found} == idle
+    assert all("does nothing with" in problem.what for problem in found)
 
 
 def test_picked_pictures_take_the_place_of_stitched_ones(
