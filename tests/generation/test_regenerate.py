@@ -263,6 +263,13 @@ def test_a_variants_name_is_one_that_boards_take(tmp_path: Path) -> None:
     assert max(map(len, names)) == 64
 
 
+def test_a_plug_in_has_no_card_for_boards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ours would say that it is CustomStudio's, under CustomStudio's licence."""
+    monkeypatch.setattr(catalog, "origin", lambda name: object())
+    with pytest.raises(UserError, match="lora is a plug-in"):
+        method_card(Request(load_suite("mini"), "lora", tmp_path), 2026)
+
+
 def test_rows_go_to_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the command line does it; again, nothing is made or sent twice."""
     monkeypatch.setenv("CUSTOMSTUDIO_KEY", str(tmp_path / "owner.key"))
@@ -275,3 +282,8 @@ def test_rows_go_to_a_board(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (row,) = Store(tmp_path / "board").submissions()
     assert (row.entry.card.name, row.entry.section) == ("Static reference", "unofficial")
     assert (tmp_path / "runs" / "baselines" / "mini-brief" / "methods.md").is_file()
+    # A name is its owner's: a row that is refused is named, and none before it is lost.
+    monkeypatch.setenv("CUSTOMSTUDIO_KEY", str(tmp_path / "another.key"))
+    refused = CliRunner().invoke(app, arguments)
+    assert "static_reference was not published" in refused.output
+    assert refused.exit_code == 1
