@@ -217,7 +217,7 @@ class AnimationOptions(Options):
 
     @property
     def second_base(self) -> str | None:
-        """What animates the pictures."""
+        """What animates the pictures, of which a video has one."""
         return "svd-xt"
 
     @property

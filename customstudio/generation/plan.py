@@ -7,7 +7,7 @@ The hours are those of UNets, at the rates that CustomVideo reached on one H200 
 from collections.abc import Sequence
 
 from customstudio.baselines.option_sets import (
-    UPSCALER,
+    AnimationOptions,
     DenoisingOptions,
     SamplingOptions,
     TrainingOptions,
@@ -27,6 +27,8 @@ TFLOP = {
 frame of a guided sampling step; at 576x320, at other sizes in proportion to the pixels. Counted on
 the meta device, but training on others than zeroscope: by the ratio that it has there."""
 PIXELS = 576 * 320
+ANIMATION = 6.4
+"""TFLOP of a frame of a guided step of SVD-XT, at 1024x576, counted in the same way."""
 TRAINING_RATE, SAMPLING_RATE = 30.0, 57.0
 """TFLOP/s."""
 BYTES_A_PIXEL = 0.12
@@ -81,12 +83,14 @@ def make_plan(
     if isinstance(options, DenoisingOptions):
         steps = options.steps_a_video + options.second_steps
     if isinstance(options, SamplingOptions):
-        frames = videos * video.frames
+        frames = videos * (1 if isinstance(options, AnimationOptions) else video.frames)
         sampled: float = frames * options.steps_a_video + images * options.sampling_steps
         if options.high_resolution:
             sampled += frames * options.second_steps * 1024 * 576 / PIXELS
         seconds += sampled * sampling * share / SAMPLING_RATE
-    counted = (sampling > 0 and options.second_base in (None, UPSCALER)) or base == "none"
+    if isinstance(options, AnimationOptions):
+        animated = videos * options.svd_frames * options.svd_pixels / (1024 * 576)
+        seconds += animated * options.second_steps * ANIMATION / SAMPLING_RATE
     pixels = video.frames * video.width * video.height * options.enlargement
     return Plan(
         pairs=len(open_pairs),
@@ -95,6 +99,6 @@ def make_plan(
         training_steps=fit_steps,
         sampling_steps=steps,
         class_images=images,
-        gpu_hours=seconds / 3600 if counted else None,
+        gpu_hours=seconds / 3600 if sampling or base == "none" else None,
         gigabytes=videos * pixels * BYTES_A_PIXEL / 1e9,
     )
