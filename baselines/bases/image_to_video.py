@@ -67,7 +67,9 @@ class ImageToVideo:
             torch.tensor(part, device=self.device)[:, None, None]
             for part in (self.mean, self.deviation)
         )
-        embeds: Tensor = self.image_encoder((small - mean) / deviation).image_embeds
+        # In the pipeline's order in memory: on some processors a convolution rounds by it.
+        pixels = ((small - mean) / deviation).contiguous()
+        embeds: Tensor = self.image_encoder(pixels).image_embeds
         return embeds[:, None]
 
     @torch.no_grad()

@@ -6,7 +6,6 @@ fault of the reader, and its traceback or signal is this program's.
 """
 
 import faulthandler
-import resource
 import sys
 import time
 from pathlib import Path
@@ -52,8 +51,17 @@ def main(source: Path, folder: Path, count: int, seed: int = 0) -> None:
             print(f"number {number}", file=sys.stderr)
             raise
         slowest = max(slowest, time.monotonic() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    peak = _peak() // 1024
     print(f"frames={frames} reasons={reasons} slowest={slowest:.3f} mebibytes={peak}")
+
+
+def _peak() -> int:
+    """KiB that this process had at most.
+
+    Not `ru_maxrss`, which begins at what the process that started this one had.
+    """
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["VmHWM"].split()[0])
 
 
 if __name__ == "__main__":
