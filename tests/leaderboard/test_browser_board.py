@@ -38,6 +38,14 @@ from tests.report.browser import PLAYING  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+QUIET = """() => {
+    const app = document.querySelector('[data-testid="stApp"]');
+    const quiet = app !== null && app.dataset.testScriptState === 'notRunning';
+    if (!quiet) window.quietSince = undefined;
+    else window.quietSince ??= performance.now();
+    return quiet && performance.now() - window.quietSince > 400;
+}"""
+"""Nothing has run for a while: between two runs of a page's script nothing runs either."""
 PATIENCE = 120_000
 HOSTILE = "<img src=x onerror=window.hurt=1><script>window.hurt=1</script>[a](javascript:hurt)"
 
@@ -143,7 +151,8 @@ class Tab:
         self.page.wait_for_selector(READY)
         if heading:
             self.page.get_by_role("heading", name=heading, exact=True).first.wait_for()
-        self.page.wait_for_selector(READY)
+        self.page.evaluate("() => { window.quietSince = undefined; }")
+        self.page.wait_for_function(QUIET)
         assert self.page.locator("[role=dialog]").count() == 0
         assert self.page.get_by_text("This cannot be shown").count() == 0
         assert self.page.locator('[data-testid="stException"]').count() == 0
@@ -347,7 +356,7 @@ def test_a_good_bundle_is_sent_and_stands_on_the_board(tab: Tab) -> None:
     page.get_by_role("link", name="See it on the board").click()
     tab.ready("Newcomer")
     page = tab.open("/", "CustomStudio leaderboard")
-    assert "Newcomer" in page.locator("table.board tbody th a").all_inner_texts()
+    page.locator("table.board tbody th a").get_by_text("Newcomer", exact=True).wait_for()
     (page.get_by_text("of 4 methods").or_(page.get_by_text("4 methods"))).first.wait_for()
 
 
